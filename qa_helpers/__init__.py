@@ -1,0 +1,39 @@
+"""Helpers of the course *Extractive QA in notebooks*: one module per step, from a raw SQuAD row to a scored answer.
+
+Names are loaded on first use, so that ``import qa_helpers`` alone costs milliseconds and loads neither torch nor
+transformers.
+"""
+
+from importlib import import_module
+
+__version__ = "0.1.0"
+
+_PUBLIC = {
+    "corpus": ["build_corpus", "passages", "to_squad_json", "write_corpus"],
+    "data": ["check_examples", "load_squad"],
+    "checkpoints": ["load_model", "load_tokenizer"],
+    "features": ["answer_in_window", "label_coverage", "make_features", "span_text"],
+    "model": ["ExtractiveQA", "make_batch", "predict_logits", "trace_shapes"],
+    "decoding": ["Candidate", "Prediction", "decode_answers"],
+    "metrics": ["Scores", "exact_match", "f1", "normalize_answer", "score"],
+    "training": ["FineTuneConfig", "FineTuneResult", "fine_tune"],
+    "answering": ["QuestionAnswerer"],
+    "shapes": ["expect", "shape_table"],
+    "course": ["Course", "setup"],
+}
+_HOME = {name: module for module, names in _PUBLIC.items() for name in names}
+_MODULES = {*_PUBLIC, "plots", "pretraining", "exercises"}
+
+__all__ = ["__version__", *sorted(_HOME)]
+
+
+def __getattr__(name: str):
+    if name in _HOME:
+        return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
+    if name in _MODULES:
+        return import_module(f"{__name__}.{name}")
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+
+
+def __dir__():
+    return sorted({*globals(), *_HOME, *_MODULES})

@@ -1,0 +1,177 @@
+"""Checkpoints: a name → tokenizer and model, for every family the course teaches.
+
+What differs between the families (segments, separators, dtypes, attention) is settled here and nowhere else; the other
+rooms treat all of them alike.
+"""
+
+import re
+from dataclasses import dataclass
+from importlib.resources import files
+from pathlib import Path
+
+import torch
+from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer, PreTrainedModel
+from transformers.utils import logging as transformers_logging
+
+from .data import looks_like_path, unknown_name
+
+ASSETS = Path(str(files("qa_helpers"))) / "assets"
+
+
+@dataclass(frozen=True)
+class Family:
+    """One family of encoders: how the course's small one is built, and what needs care with the real ones.
+
+    Attributes:
+        name: the family's name, as in the course's text.
+        model_type: ``config.model_type`` of its checkpoints.
+        mini: the small encoder shipped with the course.
+        hub: the checkpoint to use with a network and a GPU.
+        segments: whether the model has an embedding for question/context segments (``token_type_ids``).
+    """
+
+    name: str
+    model_type: str
+    mini: str
+    hub: str
+    segments: bool
+
+
+FAMILIES = {family.model_type: family for family in (Family("BERT", "bert", "mini-bert", "bert-base-cased", True),)}
+MINI_CHECKPOINTS = tuple(family.mini for family in FAMILIES.values())
+HUB_CHECKPOINTS = tuple(family.hub for family in FAMILIES.values())
+
+
+def locate(checkpoint: str | Path) -> str:
+    """A checkpoint's name → the folder or hub id that holds it.
+
+    Raises:
+        ValueError: unknown name (with the nearest known ones), or a folder that does not exist or holds no checkpoint.
+    """
+    name = str(checkpoint)
+    if (ASSETS / name / "config.json").is_file():
+        return str(ASSETS / name)
+    path = Path(name).expanduser()
+    if path.is_dir():
+        if not (path / "config.json").is_file():
+            raise ValueError(f"checkpoint folder {path.name!r} holds no config.json; was it saved with save_pretrained?")
+        return str(path)
+    if looks_like_path(name):
+        raise ValueError(f"checkpoint {name!r}: there is no such folder (looked in {Path.cwd().name}/)")
+    if name in HUB_CHECKPOINTS or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+        return name
+    known = [*shipped_checkpoints(), *HUB_CHECKPOINTS]
+    raise ValueError(unknown_name("checkpoint", name, known, "a hub id like 'owner/name' or a folder"))
+
+
+def shipped_checkpoints() -> list[str]:
+    """Names of the checkpoints that come with the package."""
+    return sorted(config.parent.name for config in ASSETS.glob("*/config.json"))
+
+
+def load_tokenizer(checkpoint: str | Path = "mini-bert"):
+    """Load the fast tokenizer of a checkpoint, ready for question/context pairs.
+
+    It returns ``token_type_ids`` exactly when the model has segment embeddings, and reads special tokens typed in a
+    text (``"[SEP]"``) as plain characters.
+
+    Raises:
+        ValueError: unknown checkpoint, no network, or a tokenizer that cannot give offsets.
+    """
+    place = locate(checkpoint)
+    tokenizer = _from_hub_or_disk(AutoTokenizer.from_pretrained, checkpoint, place)
+    require_offsets(tokenizer)
+    family = FAMILIES.get(_from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, place).model_type)
+    names = [n for n in tokenizer.model_input_names if n != "token_type_ids"]
+    has_segments = family.segments if family else len(names) < len(tokenizer.model_input_names)
+    tokenizer.model_input_names = [names[0], *(["token_type_ids"] if has_segments else []), *names[1:]]
+    # Without this, a "[SEP]" typed by a user ends the segment; with it, it is five characters like any others.
+    tokenizer.split_special_tokens = True
+    return tokenizer
+
+
+def require_offsets(tokenizer) -> None:
+    """Raise a ValueError unless the tokenizer maps tokens to characters (a "fast" one) and marks "no answer" by [CLS]."""
+    name = type(tokenizer).__name__
+    if not getattr(tokenizer, "is_fast", False):
+        raise ValueError(
+            f"{name} gives no offsets (it is not a fast tokenizer), so answers cannot be mapped to tokens; "
+            "load it with qa.load_tokenizer or use_fast=True, or choose a checkpoint that has a tokenizer.json"
+        )
+    if tokenizer.cls_token_id is None:
+        raise ValueError(f"{name} has no [CLS] token to label unanswerable windows with; choose an encoder like BERT")
+
+
+def load_model(
+    checkpoint: str | Path = "mini-bert", seed: int = 0, needs_head: bool = False, attention: str | None = None
+) -> PreTrainedModel:
+    """Load an encoder with a question answering head, in float32, in evaluation mode.
+
+    Args:
+        checkpoint: a shipped name (``"mini-bert"``), a hub id, or a folder.
+        seed: seed of the new head's weights, if the checkpoint has none (an encoder such as ``bert-base-cased``).
+        needs_head: refuse a checkpoint without trained head, whose answers would be random.
+        attention: ``"eager"`` where attention maps are wanted; the library's default gives none.
+
+    Returns:
+        transformers' ``AutoModelForQuestionAnswering``; ``model.has_trained_head`` tells whether the head came with it.
+
+    Raises:
+        ValueError: unknown checkpoint, no network, weights that do not fit the configuration, or no trained head
+            although ``needs_head``.
+    """
+    place = locate(checkpoint)
+    # A checkpoint stored in half precision (deberta-v3, our own) would otherwise load as such: dtype="auto" is the
+    # default of transformers 5. Training needs float32 weights; autocast lowers the precision of single operations.
+    options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+    if attention:
+        options["attn_implementation"] = attention
+    with torch.random.fork_rng(devices=[]), _quiet():
+        torch.manual_seed(seed)
+        model, report = _from_hub_or_disk(AutoModelForQuestionAnswering.from_pretrained, checkpoint, place, **options)
+    missing = sorted(report["missing_keys"])
+    head = [key for key in missing if key.startswith("qa_outputs.")]
+    if len(head) < len(missing) or report.get("mismatched_keys"):
+        absent = next((key for key in missing if key not in head), None) or report["mismatched_keys"]
+        raise ValueError(
+            f"checkpoint {str(checkpoint)!r} does not hold the weights its configuration describes (e.g. {absent}); "
+            "is it complete, and of the family its config.json says?"
+        )
+    if head and needs_head:
+        raise ValueError(
+            f"checkpoint {str(checkpoint)!r} is an encoder without a trained question answering head; its answers would "
+            "be random. Fine-tune it first: qa-helpers train --checkpoint … --output-dir …"
+        )
+    model.has_trained_head = not head
+    return model.eval()
+
+
+def _from_hub_or_disk(load, checkpoint, place: str, **options):
+    """``load(place)``; a failure becomes a ValueError that says what to do."""
+    try:
+        return load(place, trust_remote_code=False, **options)
+    except Exception as error:  # OSError, ValueError, safetensors' and the hub's own kinds
+        first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        if Path(place).is_dir():
+            remedy = "the folder should hold config.json, model.safetensors and tokenizer.json, as save_pretrained writes"
+        else:
+            remedy = (
+                "it is read from the Hugging Face hub, which needs a network once; without one, give the folder of a "
+                f"local copy, or a shipped checkpoint ({', '.join(shipped_checkpoints())})"
+            )
+        raise ValueError(f"checkpoint {str(checkpoint)!r} could not be loaded ({first_line}): {remedy}") from error
+
+
+class _quiet:
+    """Silence transformers' load report and progress bar: a new head is what fine-tuning starts with, not a warning."""
+
+    def __enter__(self):
+        self.level = transformers_logging.get_verbosity()
+        self.bars = transformers_logging.is_progress_bar_enabled()
+        transformers_logging.set_verbosity_error()
+        transformers_logging.disable_progress_bar()
+
+    def __exit__(self, *_):
+        transformers_logging.set_verbosity(self.level)
+        if self.bars:
+            transformers_logging.enable_progress_bar()

@@ -1,0 +1,254 @@
+"""The command line: ``qa-helpers train | evaluate | ask | corpus | pretrain`` (also ``python -m qa_helpers``).
+
+Heavy imports stand inside the commands, so that ``--help`` answers at once.
+"""
+
+import json
+import sys
+import time
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+from rich.table import Table
+
+app = typer.Typer(
+    add_completion=False,
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+    rich_markup_mode="rich",
+    help="Extractive question answering: fine-tune, evaluate and ask. The embedded source 'mini' and checkpoint "
+    "'mini-bert' need neither network nor GPU.",
+)
+console = Console(highlight=False)
+
+Source = Annotated[str, typer.Option(help="mini, mini_v2, squad, squad_v2, a hub id, a SQuAD JSON file or a folder of them.")]
+Checkpoint = Annotated[str, typer.Option(help="A shipped name (mini-bert), a hub id (bert-base-cased) or a folder.")]
+MaxLength = Annotated[int | None, typer.Option(help="Tokens per window; default 384, or 192 for the mini checkpoints.")]
+Stride = Annotated[int | None, typer.Option(help="Tokens shared by neighbouring windows; default a third of max-length.")]
+MaxAnswerLength = Annotated[int, typer.Option(help="Longest answer in tokens.")]
+NullThreshold = Annotated[
+    float | None, typer.Option(help="Answer '' where null score - best score exceeds this (SQuAD 2.0).")
+]
+Limit = Annotated[int | None, typer.Option(help="Use only the first N examples of each split.")]
+
+
+@app.command(
+    epilog="Example: qa-helpers train --source mini --checkpoint mini-bert --output-dir runs/first --epochs 1"
+)
+def train(
+    source: Source = "mini",
+    checkpoint: Checkpoint = "mini-bert",
+    output_dir: Annotated[str, typer.Option(help="Where the fine-tuned model goes.")] = "runs/model",
+    epochs: Annotated[float, typer.Option(help="Passes over the training data.")] = 2.0,
+    max_steps: Annotated[int | None, typer.Option(help="Stop after so many optimizer steps.")] = None,
+    batch_size: Annotated[int, typer.Option(help="Windows per step.")] = 16,
+    gradient_accumulation: Annotated[int, typer.Option(help="Batches per optimizer step.")] = 1,
+    learning_rate: Annotated[
+        float | None, typer.Option(help="Peak learning rate; default 5e-5, or 1e-3 for the mini checkpoints.")
+    ] = None,
+    max_length: MaxLength = None,
+    stride: Stride = None,
+    max_answer_length: MaxAnswerLength = 30,
+    null_threshold: NullThreshold = None,
+    seed: Annotated[int, typer.Option(help="Of shuffling, dropout and the new head.")] = 42,
+    precision: Annotated[str, typer.Option(help="auto, bf16 or float32.")] = "auto",
+    save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints to resume from.")] = None,
+    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint in output-dir.")] = True,
+    overwrite: Annotated[bool, typer.Option(help="Replace a finished model in output-dir.")] = False,
+    limit: Limit = None,
+):
+    """Fine-tune a checkpoint on a source's train split and score it on the validation split."""
+    from .checkpoints import load_model, load_tokenizer
+    from .data import load_squad
+    from .training import FineTuneConfig, fine_tune
+
+    data = _limited(load_squad(source), limit)
+    if "train" not in data:
+        raise ValueError(f"source {source!r} has no train split; it holds {', '.join(data)}")
+    tokenizer, model = load_tokenizer(checkpoint), load_model(checkpoint, seed=seed)
+    max_length, stride, small = _window(model, max_length, stride)
+    config = FineTuneConfig(
+        epochs=epochs,
+        max_steps=max_steps,
+        batch_size=batch_size,
+        gradient_accumulation=gradient_accumulation,
+        learning_rate=learning_rate or (1e-3 if small else 5e-5),
+        max_length=max_length,
+        stride=stride,
+        max_answer_length=max_answer_length,
+        null_threshold=null_threshold,
+        seed=seed,
+        precision=precision,
+        save_every=save_every,
+        output_dir=output_dir,
+        resume=resume,
+        overwrite=overwrite,
+    )
+    console.print(f"Training {checkpoint} on {len(data['train']):,} examples of {source}")
+    result = fine_tune(model, tokenizer, data["train"], data.get("validation"), config)
+    losses = [row["loss"] for row in result.history if "loss" in row]
+    console.print(
+        f"{result.steps} steps over {result.features:,} windows in {result.seconds:.0f} s"
+        + (f", loss {losses[0]:.2f} -> {losses[-1]:.2f}" if losses else "")
+    )
+    if result.scores:
+        console.print(f"validation: {result.scores}")
+    console.print(f"model saved in {output_dir}")
+
+
+@app.command(epilog="Example: qa-helpers evaluate --source mini --checkpoint runs/first")
+def evaluate(
+    source: Source = "mini",
+    checkpoint: Annotated[str, typer.Option(help="A fine-tuned model: a folder, hub id or shipped name.")] = "mini-bert-qa",
+    split: Annotated[str, typer.Option(help="Which split to score.")] = "validation",
+    batch_size: Annotated[int, typer.Option(help="Windows at once.")] = 32,
+    max_length: MaxLength = None,
+    stride: Stride = None,
+    n_best: Annotated[int, typer.Option(help="Candidates per example.")] = 20,
+    max_answer_length: MaxAnswerLength = 30,
+    null_threshold: NullThreshold = None,
+    predictions: Annotated[
+        Path | None, typer.Option(help="Write id -> answer as JSON, the format of SQuAD's own scripts.")
+    ] = None,
+    limit: Limit = None,
+):
+    """Score a fine-tuned model: EM and F1, best over all acceptable answers."""
+    from .checkpoints import load_model, load_tokenizer
+    from .data import load_squad
+    from .decoding import decode_answers
+    from .features import make_features
+    from .files import whole_file
+    from .metrics import score
+    from .model import predict_logits
+
+    data = load_squad(source)
+    if split not in data:
+        raise ValueError(f"source {source!r} has no split {split!r}; it holds {', '.join(data)}")
+    examples = _limited(data, limit)[split]
+    tokenizer, model = load_tokenizer(checkpoint), load_model(checkpoint, needs_head=True)
+    max_length, stride, _ = _window(model, max_length, stride)
+    start = time.perf_counter()
+    features = make_features(examples, tokenizer, max_length, stride, labels=False)
+    logits = predict_logits(_to_device(model), features, batch_size, progress=sys.stderr.isatty())
+    answers = decode_answers(examples, features, *logits, n_best, max_answer_length, null_threshold)
+    scores = score(answers, examples)
+    seconds = time.perf_counter() - start
+    console.print(f"{split}: {scores}, {len(features):,} windows in {seconds:.0f} s")
+    if predictions:
+        with whole_file(predictions) as partial:
+            partial.write_text(json.dumps({a.example_id: a.text for a in answers}, ensure_ascii=False), encoding="utf-8")
+        console.print(f"answers written to {predictions}")
+
+
+@app.command(
+    epilog="Example: qa-helpers ask 'Who founded the observatory?' --document notes.txt --checkpoint mini-bert-qa"
+)
+def ask(
+    question: Annotated[str, typer.Argument(help="The question.")],
+    document: Annotated[Path | None, typer.Option(help="A text file (UTF-8); '-' or nothing reads standard input.")] = None,
+    context: Annotated[str | None, typer.Option(help="The text itself, instead of a file.")] = None,
+    checkpoint: Annotated[str, typer.Option(help="A fine-tuned model: a folder, hub id or shipped name.")] = "mini-bert-qa",
+    top_k: Annotated[int, typer.Option(help="Number of answers.")] = 1,
+    no_answer: Annotated[bool, typer.Option(help="Let 'no answer' compete.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
+):
+    """Answer a question from a text of any length."""
+    from .answering import QuestionAnswerer
+
+    if context is not None and document is not None:
+        raise ValueError("give either --document or --context, not both")
+    text = context if context is not None else _read_text(document)
+    answers = QuestionAnswerer(checkpoint)(
+        question=question, context=text, top_k=top_k, handle_impossible_answer=no_answer
+    )
+    answers = answers if isinstance(answers, list) else [answers]
+    if as_json:
+        print(json.dumps(answers, ensure_ascii=False))
+        return
+    table = Table("answer", "score", "characters", "in the text")
+    for answer in answers:
+        around = text[max(0, answer["start"] - 30) : answer["end"] + 30].replace("\n", " ")
+        found = escape(answer["answer"]) or "(no answer)"  # brackets in a text are no markup
+        table.add_row(found, f"{answer['score']:.3f}", f"{answer['start']}-{answer['end']}", escape(around))
+    console.print(table)
+
+
+@app.command(epilog="Example: qa-helpers corpus --output-dir data/mini --version 2.0")
+def corpus(
+    output_dir: Annotated[Path, typer.Option(help="Where train-v….json and dev-v….json go.")],
+    version: Annotated[str, typer.Option(help="1.1, or 2.0 with unanswerable questions.")] = "1.1",
+    examples: Annotated[int, typer.Option(help="Training examples.")] = 6000,
+    validation_examples: Annotated[int, typer.Option(help="Validation examples.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Another seed, another gazetteer.")] = 2026,
+):
+    """Write the embedded corpus as SQuAD 1.1 or 2.0 JSON."""
+    from .corpus import write_corpus
+
+    for path in write_corpus(output_dir, version, examples, validation_examples, seed):
+        console.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
+
+
+@app.command(epilog="Example: qa-helpers pretrain --family bert --output-dir runs/mini-bert")
+def pretrain(
+    output_dir: Annotated[Path, typer.Option(help="Where the encoder and its tokenizer go.")],
+    family: Annotated[str, typer.Option(help="bert.")] = "bert",
+    steps: Annotated[int | None, typer.Option(help="Optimizer steps; default as shipped.")] = None,
+    seed: Annotated[int, typer.Option(help="Of weights, masks and order.")] = 0,
+):
+    """Pretrain a small encoder by masked language modelling on corpus passages (minutes on two cores)."""
+    from dataclasses import replace
+
+    from .pretraining import PretrainConfig
+    from .pretraining import pretrain as run
+
+    config = PretrainConfig(seed=seed)
+    config = replace(config, steps=steps) if steps else config
+    console.print(f"Pretraining {family}: {config.steps} steps of {config.batch_size} passages")
+    start = time.perf_counter()
+    history = run(family, output_dir, config)
+    console.print(
+        f"masked-token loss {history[0]['loss']:.2f} -> {history[-1]['loss']:.2f} in {time.perf_counter() - start:.0f} s; "
+        f"saved in {output_dir}"
+    )
+
+
+def main() -> None:
+    """Entry point: errors that teach are printed as one line, not as a traceback."""
+    try:
+        app()
+    except ValueError as error:
+        Console(stderr=True, highlight=False, soft_wrap=True).print(f"qa-helpers: {error}", markup=False)
+        sys.exit(2)
+
+
+def _limited(data, limit: int | None):
+    if limit is None:
+        return data
+    return type(data)({split: rows.select(range(min(limit, len(rows)))) for split, rows in data.items()})
+
+
+def _window(model, max_length: int | None, stride: int | None) -> tuple[int, int, bool]:
+    """Window length and stride that suit a model, and whether it is one of the course's small ones."""
+    small = model.config.hidden_size <= 128
+    max_length = max_length or min(384, getattr(model.config, "max_position_embeddings", 384))
+    return max_length, max_length // 3 if stride is None else stride, small
+
+
+def _to_device(model):
+    import torch
+
+    return model.to("cuda" if torch.cuda.is_available() else "cpu")
+
+
+def _read_text(document: Path | None) -> str:
+    if document is None or str(document) == "-":
+        return sys.stdin.read()
+    try:
+        return document.read_text(encoding="utf-8-sig")
+    except OSError as error:
+        raise ValueError(f"cannot read {document}: {error.strerror}") from error
+    except UnicodeDecodeError as error:
+        raise ValueError(f"{document} is not a UTF-8 text file (byte {error.start}); save it as plain text first") from error

@@ -1,0 +1,253 @@
+"""The question answering head, written out step by step, and running a model over features.
+
+An encoder turns (batch, sequence) token ids into (batch, sequence, hidden) embeddings; one linear layer turns each
+token's embedding into two numbers, how well the answer would start and end there (Devlin et al. 2019, section 4.2).
+"""
+
+from collections.abc import Mapping
+
+import numpy as np
+import torch
+from datasets import Dataset
+from torch import nn
+from transformers import AutoModelForQuestionAnswering, PreTrainedModel
+from transformers.modeling_outputs import QuestionAnsweringModelOutput
+
+from .checkpoints import load_model
+from .shapes import shape_table
+
+MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+
+
+class ExtractiveQA(nn.Module):
+    """Encoder plus ``Linear(hidden, 2)``: the same numbers as transformers' ``AutoModelForQuestionAnswering``.
+
+    Args:
+        encoder: any transformers encoder (``AutoModel``) that returns ``last_hidden_state``.
+        dropout: share of hidden values dropped before the head in training; 0 for BERT and most, 0.1 for DistilBERT.
+    """
+
+    def __init__(self, encoder: PreTrainedModel, dropout: float = 0.0):
+        super().__init__()
+        self.config = encoder.config
+        self.encoder = encoder
+        self.dropout = nn.Dropout(dropout)
+        self.qa_outputs = nn.Linear(encoder.config.hidden_size, 2)
+
+    @classmethod
+    def from_library(cls, model: PreTrainedModel) -> "ExtractiveQA":
+        """Build the lesson's model around the encoder and head of an ``AutoModelForQuestionAnswering`` (shared weights)."""
+        dropout = model.dropout.p if isinstance(getattr(model, "dropout", None), nn.Dropout) else 0.0
+        own = cls(model.base_model, dropout=dropout)
+        own.qa_outputs = model.qa_outputs
+        return own.train(model.training)
+
+    def to_library(self) -> PreTrainedModel:
+        """The same encoder and head (shared weights) as transformers' own class, which knows how to save itself."""
+        model = AutoModelForQuestionAnswering.from_config(self.config)
+        setattr(model, model.base_model_prefix, self.encoder)
+        model.qa_outputs = self.qa_outputs
+        return model.train(self.training)
+
+    @classmethod
+    def from_pretrained(cls, checkpoint="mini-bert", **options) -> "ExtractiveQA":
+        """Load a checkpoint as :func:`qa_helpers.load_model` does, in the lesson's own class."""
+        return cls.from_library(load_model(checkpoint, **options))
+
+    def forward(
+        self,
+        input_ids: torch.Tensor,
+        attention_mask: torch.Tensor | None = None,
+        token_type_ids: torch.Tensor | None = None,
+        start_positions: torch.Tensor | None = None,
+        end_positions: torch.Tensor | None = None,
+    ) -> QuestionAnsweringModelOutput:
+        """Start and end logits, and the loss where labels are given.
+
+        Args:
+            input_ids, attention_mask, token_type_ids: (batch, sequence); leave out what the encoder does not take.
+            start_positions, end_positions: (batch,) or (batch, 1) token indices.
+
+        Returns:
+            ``loss`` (scalar) or None, ``start_logits`` and ``end_logits`` (batch, sequence).
+        """
+        segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        hidden = self.encoder(input_ids, attention_mask=attention_mask, **segments).last_hidden_state
+        logits = self.qa_outputs(self.dropout(hidden))  # (batch, sequence, 2)
+        start_logits, end_logits = logits.split(1, dim=-1)  # two of (batch, sequence, 1)
+        start_logits = start_logits.squeeze(-1).contiguous()  # (batch, sequence)
+        end_logits = end_logits.squeeze(-1).contiguous()
+        loss = None
+        if start_positions is not None and end_positions is not None:
+            loss = (span_loss(start_logits, start_positions) + span_loss(end_logits, end_positions)) / 2
+        return QuestionAnsweringModelOutput(loss=loss, start_logits=start_logits, end_logits=end_logits)
+
+
+def span_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
+    """Cross-entropy over the positions of a sequence.
+
+    Args:
+        logits: (batch, sequence).
+        positions: (batch,) or (batch, 1) token indices. They are clamped to [0, sequence]; the value ``sequence``, one
+            past the last token, is ignored by the loss: a label outside the (truncated) input teaches nothing.
+
+    Returns:
+        Scalar mean over the rows whose label is not ignored. (As in transformers' ``ForQuestionAnsweringLoss``.)
+    """
+    sequence = logits.size(1)
+    if positions.dim() > 1:  # data-parallel training can leave a last axis of one
+        positions = positions.squeeze(-1)
+    positions = positions.clamp(0, sequence)
+    return nn.functional.cross_entropy(logits, positions, ignore_index=sequence)
+
+
+def make_batch(features: Dataset | Mapping, tokenizer, device: str | torch.device = "cpu") -> dict[str, torch.Tensor]:
+    """Pad features to the longest among them and stack them into tensors.
+
+    Args:
+        features: rows of :func:`qa_helpers.make_features` (a Dataset, or a slice of one).
+        tokenizer: pads with its own padding token, on its own padding side.
+
+    Returns:
+        ``input_ids``, ``attention_mask`` and, where present, ``token_type_ids``: (batch, sequence) int64;
+        ``start_positions``, ``end_positions``: (batch,), shifted where padding is on the left.
+    """
+    columns = features[:] if isinstance(features, Dataset) else features
+    names = [name for name in MODEL_INPUTS if name in columns]
+    batch = tokenizer.pad({name: list(columns[name]) for name in names}, return_tensors="pt")
+    result = {name: batch[name].to(device) for name in names}
+    if "start_positions" in columns:
+        shift = torch.zeros(len(columns["input_ids"]), dtype=torch.long)
+        if tokenizer.padding_side == "left":
+            shift = result["input_ids"].size(1) - torch.tensor([len(row) for row in columns["input_ids"]])
+        for name in ("start_positions", "end_positions"):
+            result[name] = (torch.as_tensor(list(columns[name])) + shift).to(device)
+    return result
+
+
+def predict_logits(
+    model: nn.Module, features: Dataset | Mapping, batch_size: int = 32, progress: bool = False
+) -> tuple[list[np.ndarray], list[np.ndarray]]:
+    """Run a model over all features.
+
+    Args:
+        model: :class:`ExtractiveQA` or transformers' question answering model.
+        features: what :func:`qa_helpers.make_features` returned, or a mapping with the model's inputs as lists of rows.
+        batch_size: windows at once. Windows are sorted by length first, so that little is padding.
+        progress: show a progress bar on the terminal.
+
+    Returns:
+        (start_logits, end_logits): for each feature, in order, a float32 array (tokens of that window,).
+
+    Raises:
+        ValueError: a window is longer than the model has positions for, or its ids are not of this model's vocabulary.
+    """
+    columns = features.with_format("numpy") if isinstance(features, Dataset) else features
+    columns = {name: columns[name][:] for name in MODEL_INPUTS if name in _names(features)}
+    lengths = np.array([len(row) for row in columns["input_ids"]])
+    check_fits(model, columns["input_ids"], lengths)
+    order = np.argsort(-lengths, kind="stable")
+    device = next(model.parameters()).device
+    start_logits: list = [None] * len(lengths)
+    end_logits: list = [None] * len(lengths)
+    was_training = model.training
+    model.eval()
+    batches = [order[k : k + batch_size] for k in range(0, len(order), batch_size)]
+    try:
+        for rows in _track(batches, "Predicting", progress):
+            batch = {}
+            for name, values in columns.items():
+                padded = np.zeros((len(rows), lengths[rows[0]]), dtype=np.int64)
+                for k, row in enumerate(rows):
+                    padded[k, : lengths[row]] = values[row]
+                batch[name] = torch.from_numpy(padded).to(device, non_blocking=True)
+            with torch.inference_mode(), autocast(device):
+                output = model(**batch)
+            starts, ends = (x.float().cpu().numpy() for x in (output.start_logits, output.end_logits))
+            for k, row in enumerate(rows):
+                start_logits[row] = starts[k, : lengths[row]].copy()
+                end_logits[row] = ends[k, : lengths[row]].copy()
+    finally:
+        model.train(was_training)
+    return start_logits, end_logits
+
+
+def autocast(device: torch.device):
+    """bfloat16 autocast on a GPU that has it; nothing elsewhere."""
+    usable = device.type == "cuda" and torch.cuda.is_bf16_supported()
+    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=usable)
+
+
+def check_fits(model: nn.Module, input_ids, lengths) -> None:
+    """Raise a ValueError if windows do not fit a model: too many tokens, or token ids beyond its vocabulary."""
+    config = model.config
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions and config.model_type in ("roberta", "camembert", "xlm-roberta"):
+        positions -= 2  # its position ids start after the padding id
+    relative = getattr(config, "position_biased_input", True) is False
+    if positions and not relative and lengths.max() > positions:
+        raise ValueError(
+            f"a window has {lengths.max()} tokens, the model takes {positions}: make features with max_length={positions} "
+            "or less"
+        )
+    largest = max(int(max(row)) for row in input_ids)
+    if largest >= config.vocab_size:
+        raise ValueError(
+            f"token id {largest} is outside the model's vocabulary of {config.vocab_size}: the features were made with "
+            "another checkpoint's tokenizer; load both from the same checkpoint"
+        )
+
+
+def trace_shapes(model: "ExtractiveQA", batch: Mapping[str, torch.Tensor]):
+    """Run one batch and table every tensor on its way from token ids to the loss.
+
+    Args:
+        model: the lesson's own class.
+        batch: what :func:`make_batch` returned, labels included.
+
+    Returns:
+        pandas.DataFrame indexed by name, with shape, dtype and meaning, in the order of computation.
+    """
+    seen: dict[str, torch.Tensor] = {}
+    hook = model.qa_outputs.register_forward_hook(
+        lambda _, inputs, output: seen.update(hidden_states=inputs[0].detach(), logits=output.detach())
+    )
+    try:
+        with torch.no_grad():
+            output = model(**batch)
+    finally:
+        hook.remove()
+    tensors = {
+        **{name: batch[name] for name in MODEL_INPUTS if name in batch},
+        **seen,
+        "start_logits": output.start_logits,
+        "end_logits": output.end_logits,
+        "start_positions": batch["start_positions"],
+        "end_positions": batch["end_positions"],
+        "loss": output.loss,
+    }
+    meanings = {
+        "input_ids": "vocabulary index of each token",
+        "attention_mask": "1 for a token, 0 for padding",
+        "token_type_ids": "0 in the question, 1 in the context",
+        "hidden_states": "one contextual embedding per token",
+        "logits": "two numbers per token: start and end",
+        "start_logits": "how well the answer starts at each token",
+        "end_logits": "how well the answer ends at each token",
+        "start_positions": "label: token where the answer starts",
+        "end_positions": "label: token where the answer ends, inclusive",
+        "loss": "mean of the two cross-entropies",
+    }
+    return shape_table(tensors, {name: meanings[name] for name in tensors})
+
+
+def _names(features: Dataset | Mapping):
+    return features.column_names if isinstance(features, Dataset) else features
+
+
+def _track(batches, description: str, visible: bool):
+    if not visible:
+        return batches
+    from rich.progress import track
+
+    return track(batches, description=description)
