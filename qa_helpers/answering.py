@@ -69,7 +69,7 @@ class QuestionAnswerer:
             align_to_words: widen answers to whole words.
 
         Returns:
-            ``{"score", "start", "end", "answer"}``: characters [start, end) of the context, and score, the product of the
+            ``{"score", "start", "end", "answer"}``: characters [start, end) of the context; ``score``, the product of the
             start's and the end's probability within its window, summed over the spans that read the same. A list of
             dicts where ``top_k`` > 1 and more than one was found; a list of results where several questions were asked.
 
@@ -114,8 +114,8 @@ class QuestionAnswerer:
             length = len(self.tokenizer.tokenize(question))
             if length > max_question_len:
                 raise ValueError(
-                    f"question {question[:40]!r} has {length} tokens, max_question_len is {max_question_len}: shorten it or "
-                    "raise max_question_len"
+                    f"question {question[:40]!r} has {length} tokens, max_question_len is {max_question_len}: shorten it "
+                    "or raise max_question_len"
                 )
         return self.tokenizer(
             questions,
@@ -177,7 +177,9 @@ def _as_pairs(inputs, question, context) -> list[tuple[str, str]]:
         questions = [question] if isinstance(question, str) else list(question)
         contexts = [context] * len(questions) if isinstance(context, str) else list(context)
         if len(questions) != len(contexts):
-            raise ValueError(f"{len(questions)} questions but {len(contexts)} contexts; give one context, or one for each")
+            raise ValueError(
+                f"{len(questions)} questions but {len(contexts)} contexts; give one context, or one for each"
+            )
         pairs = list(zip(questions, contexts))
     if not pairs:
         raise ValueError("there is no question to answer")

@@ -54,7 +54,9 @@ def locate(checkpoint: str | Path) -> str:
     path = Path(name).expanduser()
     if path.is_dir():
         if not (path / "config.json").is_file():
-            raise ValueError(f"checkpoint folder {path.name!r} holds no config.json; was it saved with save_pretrained?")
+            raise ValueError(
+                f"checkpoint folder {path.name!r} holds no config.json; was it saved with save_pretrained?"
+            )
         return str(path)
     if looks_like_path(name):
         raise ValueError(f"checkpoint {name!r}: there is no such folder (looked in {Path.cwd().name}/)")
@@ -139,8 +141,8 @@ def load_model(
         )
     if head and needs_head:
         raise ValueError(
-            f"checkpoint {str(checkpoint)!r} is an encoder without a trained question answering head; its answers would "
-            "be random. Fine-tune it first: qa-helpers train --checkpoint … --output-dir …"
+            f"checkpoint {str(checkpoint)!r} is an encoder without a trained question answering head; its answers "
+            "would be random. Fine-tune it first: qa-helpers train --checkpoint … --output-dir …"
         )
     model.has_trained_head = not head
     return model.eval()
@@ -153,7 +155,9 @@ def _from_hub_or_disk(load, checkpoint, place: str, **options):
     except Exception as error:  # OSError, ValueError, safetensors' and the hub's own kinds
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         if Path(place).is_dir():
-            remedy = "the folder should hold config.json, model.safetensors and tokenizer.json, as save_pretrained writes"
+            remedy = (
+                "the folder should hold config.json, model.safetensors and tokenizer.json, as save_pretrained writes"
+            )
         else:
             remedy = (
                 "it is read from the Hugging Face hub, which needs a network once; without one, give the folder of a "

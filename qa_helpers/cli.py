@@ -24,10 +24,14 @@ app = typer.Typer(
 )
 console = Console(highlight=False)
 
-Source = Annotated[str, typer.Option(help="mini, mini_v2, squad, squad_v2, a hub id, a SQuAD JSON file or a folder of them.")]
+Source = Annotated[
+    str, typer.Option(help="mini, mini_v2, squad, squad_v2, a hub id, a SQuAD JSON file or a folder of them.")
+]
 Checkpoint = Annotated[str, typer.Option(help="A shipped name (mini-bert), a hub id (bert-base-cased) or a folder.")]
 MaxLength = Annotated[int | None, typer.Option(help="Tokens per window; default 384, or 192 for the mini checkpoints.")]
-Stride = Annotated[int | None, typer.Option(help="Tokens shared by neighbouring windows; default a third of max-length.")]
+Stride = Annotated[
+    int | None, typer.Option(help="Tokens shared by neighbouring windows; default a third of max-length.")
+]
 MaxAnswerLength = Annotated[int, typer.Option(help="Longest answer in tokens.")]
 NullThreshold = Annotated[
     float | None, typer.Option(help="Answer '' where null score - best score exceeds this (SQuAD 2.0).")
@@ -35,9 +39,7 @@ NullThreshold = Annotated[
 Limit = Annotated[int | None, typer.Option(help="Use only the first N examples of each split.")]
 
 
-@app.command(
-    epilog="Example: qa-helpers train --source mini --checkpoint mini-bert --output-dir runs/first --epochs 1"
-)
+@app.command(epilog="Example: qa-helpers train --source mini --checkpoint mini-bert --output-dir runs/first --epochs 1")
 def train(
     source: Source = "mini",
     checkpoint: Checkpoint = "mini-bert",
@@ -102,7 +104,9 @@ def train(
 @app.command(epilog="Example: qa-helpers evaluate --source mini --checkpoint runs/first")
 def evaluate(
     source: Source = "mini",
-    checkpoint: Annotated[str, typer.Option(help="A fine-tuned model: a folder, hub id or shipped name.")] = "mini-bert-qa",
+    checkpoint: Annotated[
+        str, typer.Option(help="A fine-tuned model: a folder, hub id or shipped name.")
+    ] = "mini-bert-qa",
     split: Annotated[str, typer.Option(help="Which split to score.")] = "validation",
     batch_size: Annotated[int, typer.Option(help="Windows at once.")] = 32,
     max_length: MaxLength = None,
@@ -139,7 +143,9 @@ def evaluate(
     console.print(f"{split}: {scores}, {len(features):,} windows in {seconds:.0f} s")
     if predictions:
         with whole_file(predictions) as partial:
-            partial.write_text(json.dumps({a.example_id: a.text for a in answers}, ensure_ascii=False), encoding="utf-8")
+            partial.write_text(
+                json.dumps({a.example_id: a.text for a in answers}, ensure_ascii=False), encoding="utf-8"
+            )
         console.print(f"answers written to {predictions}")
 
 
@@ -148,9 +154,13 @@ def evaluate(
 )
 def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
-    document: Annotated[Path | None, typer.Option(help="A text file (UTF-8); '-' or nothing reads standard input.")] = None,
+    document: Annotated[
+        Path | None, typer.Option(help="A text file (UTF-8); '-' or nothing reads standard input.")
+    ] = None,
     context: Annotated[str | None, typer.Option(help="The text itself, instead of a file.")] = None,
-    checkpoint: Annotated[str, typer.Option(help="A fine-tuned model: a folder, hub id or shipped name.")] = "mini-bert-qa",
+    checkpoint: Annotated[
+        str, typer.Option(help="A fine-tuned model: a folder, hub id or shipped name.")
+    ] = "mini-bert-qa",
     top_k: Annotated[int, typer.Option(help="Number of answers.")] = 1,
     no_answer: Annotated[bool, typer.Option(help="Let 'no answer' compete.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -210,7 +220,7 @@ def pretrain(
     start = time.perf_counter()
     history = run(family, output_dir, config)
     console.print(
-        f"masked-token loss {history[0]['loss']:.2f} -> {history[-1]['loss']:.2f} in {time.perf_counter() - start:.0f} s; "
+        f"masked-token loss {history[0]['loss']:.2f} -> {history[-1]['loss']:.2f} in {time.perf_counter() - start:.0f} s, "
         f"saved in {output_dir}"
     )
 
@@ -251,4 +261,6 @@ def _read_text(document: Path | None) -> str:
     except OSError as error:
         raise ValueError(f"cannot read {document}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ValueError(f"{document} is not a UTF-8 text file (byte {error.start}); save it as plain text first") from error
+        raise ValueError(
+            f"{document} is not a UTF-8 text file (byte {error.start}); save it as plain text first"
+        ) from error

@@ -184,18 +184,21 @@ def to_squad_json(examples: list[dict], version: str = "1.1") -> dict:
 
 
 def write_corpus(
-    output_dir: str | Path, train_examples: int = 6000, validation_examples: int = 1000, seed: int = 2026
+    output_dir: str | Path,
+    version: str = "1.1",
+    train_examples: int = 6000,
+    validation_examples: int = 1000,
+    seed: int = 2026,
 ) -> list[Path]:
-    """Write train/dev-v1.1.json and train/dev-v2.0.json into ``output_dir``; each file appears whole or not at all."""
+    """Write train-v1.1.json and dev-v1.1.json (or -v2.0) into ``output_dir``; a file appears whole or not at all."""
+    corpus = build_corpus(train_examples, validation_examples, seed, unanswerable=version.removeprefix("v") == "2.0")
     written = []
-    for version, unanswerable in (("1.1", False), ("2.0", True)):
-        corpus = build_corpus(train_examples, validation_examples, seed, unanswerable)
-        for split, name in (("train", "train"), ("validation", "dev")):
-            path = Path(output_dir) / f"{name}-v{version}.json"
-            with whole_file(path) as partial:
-                text = json.dumps(to_squad_json(corpus[split], version), ensure_ascii=False)
-                partial.write_text(text, encoding="utf-8")
-            written.append(path)
+    for split, name in (("train", "train"), ("validation", "dev")):
+        content = to_squad_json(corpus[split], version)
+        path = Path(output_dir) / f"{name}-v{version.removeprefix('v')}.json"
+        with whole_file(path) as partial:
+            partial.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        written.append(path)
     return written
 
 

@@ -75,4 +75,4 @@ def setup(source: str | None = None, checkpoint: str | None = None, seed: int = 
     return Course(str(source), str(checkpoint), max_length, stride, device)
 
 
-MINI_MAX_LENGTH, MINI_STRIDE = 192, 64  # most passages of the mini corpus fit one window; the long ones need several
+MINI_MAX_LENGTH, MINI_STRIDE = 256, 64  # most passages of the mini corpus fit one window; the long ones need several

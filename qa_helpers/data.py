@@ -174,7 +174,9 @@ def check_examples(examples: Iterable[dict]) -> list[Problem]:
         problems += example_problems(example)
         if example["id"] in seen:
             problems.append(
-                Problem(example["id"], "duplicate_id", f"example {example['id']!r}: the id occurs twice; make it unique")
+                Problem(
+                    example["id"], "duplicate_id", f"example {example['id']!r}: the id occurs twice; make it unique"
+                )
             )
         seen.add(example["id"])
     return problems

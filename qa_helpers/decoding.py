@@ -54,7 +54,11 @@ class Prediction:
 
 
 def best_spans(
-    start_logits: np.ndarray, end_logits: np.ndarray, context_tokens: tuple[int, int], n_best: int, max_answer_length: int
+    start_logits: np.ndarray,
+    end_logits: np.ndarray,
+    context_tokens: tuple[int, int],
+    n_best: int,
+    max_answer_length: int,
 ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
     """The ``n_best`` highest start + end logits over all valid spans of one window: exact, not a search over few.
 
@@ -130,14 +134,16 @@ def decode_answers(
     for feature, (context_tokens, cls_index, example, example_id) in enumerate(rows):
         if example >= len(ids) or ids[example] != example_id:
             raise ValueError(
-                f"feature {feature} was made from example {example_id!r}, which is not example {example} of those given: "
+                f"feature {feature} was made from example {example_id!r}, which is not number {example} of those given: "
                 "decode with the examples that the features were made from, in the same order"
             )
         starts, ends = np.asarray(start_logits[feature]), np.asarray(end_logits[feature])
         if len(starts) < context_tokens[1] or len(ends) < context_tokens[1]:
             raise ValueError(f"feature {feature}: {len(starts)} logits for a window of {context_tokens[1] + 1} tokens")
         if not (np.isfinite(starts).all() and np.isfinite(ends).all()):
-            raise ValueError(f"feature {feature} (example {example_id!r}): logits are not finite; did training diverge?")
+            raise ValueError(
+                f"feature {feature} (example {example_id!r}): logits are not finite; did training diverge?"
+            )
         null_scores[example] = min(null_scores[example], float(starts[cls_index]) + float(ends[cls_index]))
         for start, end, score in zip(*best_spans(starts, ends, context_tokens, n_best, max_answer_length)):
             spans[example].append((float(score), feature, int(start), int(end)))
@@ -169,6 +175,4 @@ def _predict(example_id, context, spans, offsets, null_score, n_best, null_thres
     best = candidates[0]
     if null_threshold is not None and null_score - best.score > null_threshold:
         return Prediction(example_id, "", 0, 0, best.score, best.probability, null_score, candidates)
-    return Prediction(
-        example_id, best.text, best.start, best.end, best.score, best.probability, null_score, candidates
-    )
+    return Prediction(example_id, best.text, best.start, best.end, best.score, best.probability, null_score, candidates)

@@ -136,8 +136,8 @@ def check_room(questions: Sequence[str], ids: Sequence[str], tokenizer, max_leng
     special = tokenizer.num_special_tokens_to_add(pair=True)
     if max_length - special - 1 <= stride:
         raise ValueError(
-            f"stride {stride} does not fit max_length {max_length}: at most {max_length - special} tokens are left for a "
-            f"question and context, and the context's share must exceed the stride. Lower stride or raise max_length"
+            f"stride {stride} does not fit max_length {max_length}: at most {max_length - special} tokens are left for "
+            f"a question and context, and the context's share must exceed the stride. Lower stride or raise max_length"
         )
     # Most questions are far too short to matter: in ASCII a token covers at least one character, so only the others are
     # tokenized here a second time.
@@ -150,8 +150,8 @@ def check_room(questions: Sequence[str], ids: Sequence[str], tokenizer, max_leng
         room = max_length - special - len(ids_of_question)
         if room <= stride:
             raise ValueError(
-                f"example {ids[k]!r}: the question has {len(ids_of_question)} tokens, which leaves {room} of max_length "
-                f"{max_length} for context, and windows need more than the stride ({stride}). Shorten the question, "
+                f"example {ids[k]!r}: the question has {len(ids_of_question)} tokens, which leaves {room} of "
+                f"max_length {max_length} for context, and windows need more than the stride ({stride}). Shorten the question, "
                 "raise max_length or lower stride"
             )
 
@@ -221,7 +221,9 @@ def window_layout(window, cls_token_id: int, name: str) -> tuple[tuple[int, int]
         raise ValueError(f"{name}: the context holds no token (only invisible characters?); fill it in or drop it")
     first = sides.index(1)
     # The special token, not a "[CLS]" in the text; not always index 0: left padding, or families that put it last.
-    cls_index = next(k for k, (token, side) in enumerate(zip(window.ids, sides)) if token == cls_token_id and side is None)
+    cls_index = next(
+        k for k, (token, side) in enumerate(zip(window.ids, sides)) if token == cls_token_id and side is None
+    )
     return (first, first + sides.count(1)), cls_index
 
 

@@ -59,9 +59,7 @@ class Scores:
         return f"EM {self.exact_match:.1f} / F1 {self.f1:.1f} ({self.total} examples)"
 
 
-def score(
-    predictions: Sequence[Prediction] | Mapping[str, str], examples: Dataset | Sequence[dict]
-) -> Scores:
+def score(predictions: Sequence[Prediction] | Mapping[str, str], examples: Dataset | Sequence[dict]) -> Scores:
     """EM and F1 of predictions, each against the best of the example's acceptable answers.
 
     Args:

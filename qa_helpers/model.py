@@ -36,7 +36,7 @@ class ExtractiveQA(nn.Module):
 
     @classmethod
     def from_library(cls, model: PreTrainedModel) -> "ExtractiveQA":
-        """Build the lesson's model around the encoder and head of an ``AutoModelForQuestionAnswering`` (shared weights)."""
+        """Wrap the encoder and head of an ``AutoModelForQuestionAnswering`` in the lesson's class (shared weights)."""
         dropout = model.dropout.p if isinstance(getattr(model, "dropout", None), nn.Dropout) else 0.0
         own = cls(model.base_model, dropout=dropout)
         own.qa_outputs = model.qa_outputs
@@ -187,8 +187,8 @@ def check_fits(model: nn.Module, input_ids, lengths) -> None:
     relative = getattr(config, "position_biased_input", True) is False
     if positions and not relative and lengths.max() > positions:
         raise ValueError(
-            f"a window has {lengths.max()} tokens, the model takes {positions}: make features with max_length={positions} "
-            "or less"
+            f"a window has {lengths.max()} tokens, the model takes {positions}: "
+            f"make features with max_length={positions} or less"
         )
     largest = max(int(max(row)) for row in input_ids)
     if largest >= config.vocab_size:

@@ -1,6 +1,6 @@
 """Figures of the course: one look, a colour-blind-safe palette (Okabe and Ito 2008), axes that say what they show."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 
 import matplotlib.pyplot as plt
 import numpy as np
@@ -88,4 +88,88 @@ def plot_history(history: Sequence[dict], title: str = "") -> Figure:
     if scored:
         right.legend(loc="lower right")
     drawn.suptitle(title, x=0.01, ha="left", fontsize=11)
+    return drawn
+
+
+def plot_lengths(lengths: Mapping[str, Mapping[str, Sequence[int]]]) -> Figure:
+    """Histograms in a grid, a row per unit (tokens, characters) and a column per kind of text; a line at each median.
+
+    Args:
+        lengths: kind of text → unit → lengths. The longest hundredth is gathered in the last bar, so that a few giants
+            do not squeeze the rest.
+    """
+    units = list(next(iter(lengths.values())))
+    drawn, axes = figure(8.5, 2.1 * len(units) + 0.4, rows=len(units), columns=len(lengths), squeeze=False)
+    for column, (name, by_unit) in enumerate(lengths.items()):
+        for row, unit in enumerate(units):
+            values = np.asarray(by_unit[unit])
+            top = max(int(np.percentile(values, 99)), 1)
+            bins = np.linspace(0, top, min(24, top) + 1)
+            panel = axes[row][column]
+            panel.hist(np.minimum(values, top), bins=bins, color=PALETTE[column])
+            median = float(np.median(values))
+            panel.axvline(median, color=INK, linewidth=1, linestyle="--")
+            panel.text(median, 1.0, f" median {median:.0f}", transform=panel.get_xaxis_transform(), va="top", fontsize=8)
+            panel.set_xlabel(f"{name}, {unit}")
+            panel.set_ylim(0, panel.get_ylim()[1] * 1.12)
+        axes[0][column].set_title(name)
+    for row in range(len(units)):
+        axes[row][0].set_ylabel("number of texts")
+    return drawn
+
+
+def plot_shares(counts: Mapping[str, Mapping[str, int]], xlabel: str = "share of questions, %") -> Figure:
+    """Horizontal bars of shares, one colour per way of counting, side by side for each category.
+
+    Args:
+        counts: way of counting → category → number. Categories and their order are those of the last way.
+    """
+    names = list(list(counts.values())[-1])
+    drawn, axes = figure(8.0, 0.34 * len(names) + 1.1)
+    positions, height = np.arange(len(names)), 0.8 / len(counts)
+    for k, (way, numbers) in enumerate(counts.items()):
+        total = sum(numbers.values())
+        shares = [100 * numbers.get(name, 0) / total for name in names]
+        axes.barh(positions + (k - (len(counts) - 1) / 2) * height, shares, height, color=PALETTE[k], label=way)
+    axes.set_yticks(positions, names)
+    axes.invert_yaxis()
+    axes.set_xlabel(xlabel)
+    if len(counts) > 1:
+        axes.legend(loc="lower right")
+    return drawn
+
+
+def plot_answer_positions(positions: Sequence[float]) -> Figure:
+    """Where answers begin, as a share of their context: a bar per tenth, and the line of an even spread.
+
+    Args:
+        positions: ``answer_start / len(context)`` of every answer, in 0..1.
+    """
+    shares = 100 * np.histogram(positions, bins=10, range=(0, 1))[0] / len(positions)
+    drawn, axes = figure(7.0, 2.8)
+    axes.bar(np.arange(5, 100, 10), shares, 9, color=BLUE)
+    axes.axhline(10, color=INK, linewidth=1, linestyle="--")
+    axes.text(100, 10.3, "evenly spread", ha="right", va="bottom", fontsize=9)
+    axes.set_xticks(range(0, 101, 10))
+    axes.set(xlabel="where the answer begins, % of the context's characters", ylabel="answers, %")
+    axes.set_ylim(0, max(12.5, shares.max() * 1.1))
+    return drawn
+
+
+def plot_share_that_fits(lengths: Mapping[str, Sequence[int]], limits: Sequence[int]) -> Figure:
+    """For every limit, the share of texts that are no longer: a curve per kind of text, a vertical line per limit.
+
+    Args:
+        lengths: kind of text → lengths in tokens.
+        limits: the limits to mark, in tokens.
+    """
+    drawn, axes = figure(8.0, 3.0)
+    for color, (name, values) in zip((BLUE, ORANGE, GREEN), lengths.items()):
+        ordered = np.sort(values)
+        axes.step(ordered, 100 * np.arange(1, len(ordered) + 1) / len(ordered), where="post", color=color, label=name)
+    for limit in limits:
+        axes.axvline(limit, color=INK, linewidth=1, linestyle="--")
+        axes.text(limit, 3, f" {limit} tokens", fontsize=9)
+    axes.set(xlabel="length in tokens", ylabel="share no longer than this, %", ylim=(0, 102), xlim=(0, None))
+    axes.legend(loc="center right")
     return drawn

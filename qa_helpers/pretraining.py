@@ -34,7 +34,7 @@ from .data import unknown_name
 from .files import whole_folder
 
 PASSAGES = 6000
-MAX_LENGTH = 192  # tokens of a training sequence; positions beyond are never seen, so the encoders have no more of them
+MAX_LENGTH = 256  # tokens of a training sequence; positions beyond are never seen, so the encoders have no more of them
 CORPUS_SEED = 7  # another seed than the course's examples: other entries, of the same world
 
 
@@ -75,7 +75,9 @@ def pretrain(family: str, output_dir: str | Path, config: PretrainConfig | None 
     # Question words must be in the vocabulary, so the tokenizer (not the encoder) sees the questions as well.
     tokenizer = build_tokenizer([*texts, *questions], config.vocab_size)
     set_seed(config.seed)
-    encoder = AutoModel.from_config(build_config(tokenizer), **({"add_pooling_layer": False} if family == "bert" else {}))
+    encoder = AutoModel.from_config(
+        build_config(tokenizer), **({"add_pooling_layer": False} if family == "bert" else {})
+    )
     history = _train(MaskedLM(encoder), tokenizer, texts, config)
     with whole_folder(output_dir) as partial:
         encoder.half().save_pretrained(partial)  # half the size; load_model reads it as float32

@@ -1,0 +1,221 @@
+import numpy as np
+import pytest
+from datasets import Dataset
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from qa_helpers import decode_answers
+from qa_helpers.decoding import best_spans
+
+FEW_VALUES = st.integers(-3, 3).map(float)  # many ties
+MANY_VALUES = st.floats(-20, 20, width=32)
+
+
+def every_span(starts, ends, context_tokens, longest):
+    """All valid spans of a window, best first; ties by start, then by length: the plain way."""
+    first, beyond = context_tokens
+    spans = [
+        (float(np.float64(starts[s]) + np.float64(ends[e])), s, e)
+        for s in range(first, beyond)
+        for e in range(s, min(s + longest, beyond))
+    ]
+    return sorted(spans, key=lambda x: (-x[0], x[1], x[2]))
+
+
+@given(data=st.data(), tokens=st.integers(1, 14), n_best=st.integers(1, 30), longest=st.integers(1, 20))
+@settings(max_examples=300, deadline=None)
+def test_best_spans_equal_a_search_over_all_spans(data, tokens, n_best, longest):
+    values = data.draw(st.sampled_from([FEW_VALUES, MANY_VALUES]))
+    starts, ends = (
+        np.array(data.draw(st.lists(values, min_size=tokens, max_size=tokens)), dtype=np.float32) for _ in range(2)
+    )
+    first = data.draw(st.integers(0, tokens - 1))
+    beyond = data.draw(st.integers(first + 1, tokens))
+    found = best_spans(starts, ends, (first, beyond), n_best, longest)
+    expected = every_span(starts, ends, (first, beyond), longest)[:n_best]
+    assert [(float(c), int(a), int(b)) for a, b, c in zip(*found, strict=True)] == expected
+
+
+def test_best_spans_ignore_high_logits_outside_the_context_backwards_and_too_long():
+    starts = np.array([99, 0, 0, 5, 0, 99], dtype=np.float32)
+    ends = np.array([99, 7, 0, 0, 3, 99], dtype=np.float32)
+    (start, *_), (end, *_), (score, *_) = best_spans(starts, ends, (1, 5), 1, 2)
+    assert (start, end, score) == (3, 4, 8)
+    (start, *_), (end, *_), (score, *_) = best_spans(starts, ends, (1, 5), 1, 1)
+    assert (start, end, score) == (1, 1, 7)
+
+
+def build(windows_of_examples, total_tokens):
+    """Examples "w0 w1 …" and the windows [a, b) of each; two tokens before the context, one after."""
+    words = [f"w{k}" for k in range(total_tokens)]
+    offsets, place = [], 0
+    for word in words:
+        offsets.append([place, place + len(word)])
+        place += len(word) + 1
+    examples = [
+        {"id": f"e{k}", "context": " ".join(words), "question": "?", "answers": {"text": [], "answer_start": []}}
+        for k in range(len(windows_of_examples))
+    ]
+    columns = {"offset_mapping": [], "context_tokens": [], "cls_index": [], "example_id": [], "example_index": []}
+    for k, windows in enumerate(windows_of_examples):
+        for a, b in windows:
+            columns["offset_mapping"].append([[0, 0], [0, 1], *offsets[a:b], [0, 0]])
+            columns["context_tokens"].append([2, 2 + b - a])
+            columns["cls_index"].append(0)
+            columns["example_id"].append(f"e{k}")
+            columns["example_index"].append(k)
+    return examples, Dataset.from_dict(columns)
+
+
+@given(data=st.data(), total=st.integers(1, 12), n_best=st.integers(1, 25), longest=st.integers(1, 14))
+@settings(max_examples=120, deadline=None)
+def test_answers_equal_a_search_over_all_spans_of_all_windows(data, total, n_best, longest):
+    def windows():
+        width = data.draw(st.integers(1, total))
+        step = data.draw(st.integers(1, width))
+        starts = range(0, max(1, total - width + step), step)
+        return [(a, min(a + width, total)) for a in starts if a < total]
+
+    plan = [windows() for _ in range(data.draw(st.integers(1, 3)))]
+    examples, features = build(plan, total)
+    values = data.draw(st.sampled_from([FEW_VALUES, MANY_VALUES]))
+    logits = []
+    for _ in range(2):
+        logits.append(
+            [
+                np.array(data.draw(st.lists(values, min_size=n, max_size=n)), dtype=np.float32)
+                for n in [len(row) for row in features["offset_mapping"]]
+            ]
+        )
+    threshold = data.draw(st.sampled_from([None, -2.0, 0.0, 1.5]))
+    predictions = decode_answers(examples, features, *logits, n_best, longest, threshold)
+    assert [p.example_id for p in predictions] == [e["id"] for e in examples]
+    for k, prediction in enumerate(predictions):
+        context = examples[k]["context"]
+        everything, nulls = [], []
+        for number, feature in enumerate(features):
+            if feature["example_index"] == k:
+                starts, ends = logits[0][number], logits[1][number]
+                nulls.append(float(starts[0]) + float(ends[0]))
+                for score, s, e in every_span(starts, ends, feature["context_tokens"], longest):
+                    characters = feature["offset_mapping"][s][0], feature["offset_mapping"][e][1]
+                    everything.append((-score, number, s, e, characters))
+        expected = {}
+        for minus_score, *_, characters in sorted(everything):
+            expected.setdefault(characters, -minus_score)
+        expected = list(expected.items())[:n_best]
+        assert [((c.start, c.end), c.score) for c in prediction.n_best] == expected
+        assert [c.text for c in prediction.n_best] == [context[a:b] for (a, b), _ in expected]
+        weights = np.exp(np.array([score for _, score in expected]) - expected[0][1])
+        np.testing.assert_allclose([c.probability for c in prediction.n_best], weights / weights.sum(), rtol=1e-12)
+        assert prediction.null_score == min(nulls)
+        assert prediction.score == expected[0][1]
+        assert prediction.score_difference == min(nulls) - expected[0][1]
+        if threshold is not None and min(nulls) - expected[0][1] > threshold:
+            assert (prediction.text, prediction.start, prediction.end) == ("", 0, 0)
+        else:
+            (a, b), _ = expected[0]
+            assert (prediction.text, prediction.start, prediction.end) == (context[a:b], a, b)
+
+
+def three_windows():
+    examples, features = build([[(0, 4), (2, 6), (4, 8)]], 8)
+    zeros = [np.zeros(7, dtype=np.float32) for _ in range(3)]
+    return examples, features, zeros, [x.copy() for x in zeros]
+
+
+def test_the_null_score_is_the_minimum_over_windows_not_the_maximum():
+    examples, features, starts, ends = three_windows()
+    for window, null in enumerate((6.0, 1.0, 9.0)):
+        starts[window][0] = null
+    starts[1][3], ends[1][3] = 2.0, 2.0  # the window that does not say "not here" holds the answer w3
+    (prediction,) = decode_answers(examples, features, starts, ends, null_threshold=0.0)
+    assert prediction.null_score == 1.0
+    assert prediction.text == "w3"
+
+
+def test_the_same_characters_in_two_windows_are_one_candidate_with_the_better_score():
+    examples, features, starts, ends = three_windows()
+    starts[0][4], ends[0][4] = 3.0, 3.0  # w2 in the first window
+    starts[1][2], ends[1][2] = 4.0, 4.0  # w2 again in the second
+    (prediction,) = decode_answers(examples, features, starts, ends, n_best=50, max_answer_length=1)
+    assert [c.text for c in prediction.n_best].count("w2") == 1
+    assert prediction.n_best[0].text == "w2" and prediction.score == 8.0
+    assert len(prediction.n_best) == 8
+
+
+def test_a_tie_with_the_threshold_still_answers():
+    examples, features, starts, ends = three_windows()
+    (prediction,) = decode_answers(examples, features, starts, ends, null_threshold=0.0)
+    assert prediction.score_difference == 0 and prediction.text == "w0"
+
+
+def test_padded_rows_of_logits_are_cut_to_their_window(features, examples, model):
+    from qa_helpers import predict_logits
+
+    logits = predict_logits(model, features)
+    longest = max(len(row) for row in logits[0])
+    padded = [np.stack([np.pad(r, (0, longest - len(r)), constant_values=99) for r in rows]) for rows in logits]
+    assert decode_answers(examples, features, *padded) == decode_answers(examples, features, *logits)
+
+
+def test_a_span_of_only_white_space_is_never_an_answer():
+    features = Dataset.from_dict(
+        {
+            "offset_mapping": [[[0, 0], [0, 1], [1, 2], [2, 4]]],
+            "context_tokens": [[1, 4]],
+            "cls_index": [0],
+            "example_id": ["x"],
+            "example_index": [0],
+        }
+    )
+    logits = [np.array([0, 0, 9, 0], dtype=np.float32)]
+    (prediction,) = decode_answers([{"id": "x", "context": "a bc"}], features, logits, logits, max_answer_length=1)
+    assert [c.text for c in prediction.n_best] == ["a", "bc"]
+
+
+def test_logits_that_are_not_finite_or_not_of_these_features_are_refused():
+    examples, features, starts, ends = three_windows()
+    with pytest.raises(ValueError, match="3 features, but 2 start and 3 end logits: were they predicted from these"):
+        decode_answers(examples, features, starts[:2], ends)
+    with pytest.raises(ValueError, match="feature 1: 4 logits for a window of"):
+        decode_answers(examples, features, [starts[0], starts[1][:4], starts[2]], ends)
+    for bad in (np.nan, np.inf, -np.inf):
+        broken = [x.copy() for x in ends]
+        broken[2][3] = bad
+        with pytest.raises(
+            ValueError, match=r"feature 2 \(example 'e0'\): logits are not finite; did training diverge"
+        ):
+            decode_answers(examples, features, starts, broken)
+
+
+def test_examples_in_another_order_or_without_features_are_refused():
+    examples, features = build([[(0, 4)], [(0, 4)]], 4)
+    logits = [np.zeros(7, dtype=np.float32)] * 2
+    with pytest.raises(ValueError, match="feature 0 was made from example 'e0', which is not example 0 of those given"):
+        decode_answers(examples[::-1], features, logits, logits)
+    with pytest.raises(ValueError, match="feature 1 was made from example 'e1'"):
+        decode_answers(examples[:1], features, logits, logits)
+    with pytest.raises(ValueError, match="example 'e1' has no features: decode all features of the examples together"):
+        decode_answers(examples, features.select([0]), logits[:1], logits[:1])
+
+
+@pytest.mark.parametrize("limits", [{"n_best": 0}, {"max_answer_length": 0}])
+def test_limits_start_at_one(limits):
+    examples, features, starts, ends = three_windows()
+    with pytest.raises(ValueError, match="n_best and max_answer_length start at 1"):
+        decode_answers(examples, features, starts, ends, **limits)
+
+
+def test_perfect_logits_decode_to_every_answer(features, examples, rows):
+    """The label's own logits: what a model that learned everything would give."""
+    starts, ends = [], []
+    for feature in features:
+        for label, found in ((feature["start_positions"], starts), (feature["end_positions"], ends)):
+            logits = np.zeros(len(feature["input_ids"]), dtype=np.float32)
+            logits[label] = 10
+            found.append(logits)
+    for prediction, row in zip(decode_answers(examples, features, starts, ends, null_threshold=0.0), rows, strict=True):
+        assert prediction.text == (row["answers"]["text"] or [""])[0]
+        if prediction.text:
+            assert prediction.start == row["answers"]["answer_start"][0]

@@ -1,0 +1,90 @@
+"""The project's own files agree with each other: versions, notebooks, what may and may not be committed."""
+
+import json
+import re
+import subprocess
+import tomllib
+from importlib.metadata import version
+from pathlib import Path
+
+import pytest
+import yaml
+from packaging.requirements import Requirement
+
+ROOT = Path(__file__).resolve().parent.parent
+PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
+NOTEBOOKS = [path for path in NOTEBOOKS if ".ipynb_checkpoints" not in path.parts]
+
+
+def requirements() -> list[Requirement]:
+    extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
+    return [Requirement(line) for line in {*PROJECT["dependencies"], *extras}]
+
+
+def pins() -> dict[str, str]:
+    lines = (ROOT / "constraints.txt").read_text(encoding="utf-8").splitlines()
+    return dict(line.split("==") for line in lines if line and not line.startswith("#"))
+
+
+@pytest.mark.parametrize("requirement", requirements(), ids=lambda r: r.name)
+def test_every_dependency_is_pinned_within_its_range(requirement):
+    pinned = {name.lower().replace("_", "-"): value for name, value in pins().items()}
+    assert requirement.name.lower() in pinned, f"{requirement.name} has no line in constraints.txt"
+    assert requirement.specifier.contains(pinned[requirement.name.lower()])
+
+
+@pytest.mark.parametrize("name", pins())
+def test_the_tests_run_on_the_pinned_versions(name):
+    assert version(name).split("+")[0] == pins()[name], f"run make again: {name} is not the version of constraints.txt"
+
+
+def test_environment_yml_installs_the_same():
+    environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
+    pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
+    assert pip == ["-c constraints.txt", "-e .[lab,test]"]
+    python = next(entry for entry in environment["dependencies"] if str(entry).startswith("python="))
+    assert Requirement("python" + PROJECT["requires-python"]).specifier.contains(python.split("=")[1])
+
+
+def setup_cell(path: Path) -> str:
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    return next("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_share_one_setup_cell(path):
+    assert setup_cell(path) == setup_cell(NOTEBOOKS[0])
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_notebooks_are_executed_in_order_without_errors(path):
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    assert notebook["metadata"]["kernelspec"]["name"] == "python3"
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    assert [cell["execution_count"] for cell in code] == list(range(1, len(code) + 1))
+    for cell in code:
+        for output in cell["outputs"]:
+            assert output.get("name") != "stderr", "".join(output["text"])
+            expected = "raises-exception" in cell["metadata"].get("tags", [])
+            assert output["output_type"] != "error" or expected, output.get("evalue")
+
+
+@pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.parent.name == "notebooks"], ids=lambda p: p.stem)
+def test_links_between_notebooks_lead_somewhere(path):
+    text = path.read_text(encoding="utf-8")
+    linked = set(re.findall(r"\]\(((?!http)[^)#]+\.ipynb)", text))
+    missing = sorted(name for name in linked if not (path.parent / name).is_file())
+    assert not missing, f"{path.name} links to {missing}"
+
+
+def test_nothing_names_this_machine():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout, so there is no list of committed files")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    telling = [re.escape(str(ROOT)), re.escape(str(Path.home())) + "/", r"--(extra-)?index-url", r"/tmp/[a-z]+\w*/"]
+    for name in tracked:
+        path = ROOT / name
+        if path.suffix in {".ipynb", ".md", ".py", ".yml", ".toml", ".txt", ".json"} and path != Path(__file__):
+            found = re.search("|".join(telling), path.read_text(encoding="utf-8"))
+            assert not found, f"{name} holds {found.group()!r}"
