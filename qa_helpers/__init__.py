@@ -22,7 +22,7 @@ _PUBLIC = {
     "course": ["Course", "setup"],
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
-_MODULES = {*_PUBLIC, "plots", "pretraining", "exercises"}
+_MODULES = {*_PUBLIC, "plots", "render", "pretraining", "exercises"}
 
 __all__ = ["__version__", *sorted(_HOME)]
 

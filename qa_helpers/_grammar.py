@@ -210,6 +210,7 @@ class Entry:
             self._draw_fact(fact)
         self.text, self.stated, self.repeated, self.shared_asides = "", {}, set(), 0
         self.focus, self.run, self.last_start, self.last_form = 0.0, 0, "", ""
+        self.by_name = False
 
     # -- values --------------------------------------------------------------------------------------------------
 
@@ -270,6 +271,8 @@ class Entry:
 
     def _refer(self, before: str) -> str:
         """How this sentence names the entry: by pronoun only while the reader still has the entry in mind."""
+        if self.by_name:
+            return self.name
         if self.run < 2 and self.rng.random() < self.focus and not _NO_PRONOUN_AFTER.search(before[-7:]):
             self.run += 1
             return "it"
@@ -377,6 +380,17 @@ class Entry:
             self.focus = 0.3  # the sentence was about it, but began with something else
         else:
             self.focus, self.run = 0.0, 0
+
+    def retell(self, fact: str) -> tuple[str, tuple[int, int]] | None:
+        """A fact of this entry once more, in other words and by its full name: (sentence, the value's start and end)."""
+        lines = [line for line in self.kind.phrasings[fact] if line.states == {fact} and not line.needs]
+        lines = [line for line in lines if line.text not in self.used]
+        if not lines:
+            return None
+        self.by_name = True
+        sentence, spans = self.render(self.rng.choice(lines))
+        self.by_name = False
+        return sentence, spans[fact][0]
 
     def pick(self, templates: list[Template]) -> Template:
         """One of ``templates``, rather one that is new here and does not start as the last sentence did."""

@@ -205,7 +205,7 @@ def corpus(
 def pretrain(
     output_dir: Annotated[Path, typer.Option(help="Where the encoder and its tokenizer go.")],
     family: Annotated[str, typer.Option(help="bert.")] = "bert",
-    steps: Annotated[int | None, typer.Option(help="Optimizer steps; default as shipped.")] = None,
+    share: Annotated[float, typer.Option(help="Do only this share of the steps (1 is what is shipped).")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of weights, masks and order.")] = 0,
 ):
     """Pretrain a small encoder by masked language modelling on corpus passages (minutes on two cores)."""
@@ -215,8 +215,9 @@ def pretrain(
     from .pretraining import pretrain as run
 
     config = PretrainConfig(seed=seed)
-    config = replace(config, steps=steps) if steps else config
-    console.print(f"Pretraining {family}: {config.steps} steps of {config.batch_size} passages")
+    config = replace(config, stages=tuple(replace(s, steps=max(1, round(share * s.steps))) for s in config.stages))
+    for stage in config.stages:
+        console.print(f"{family}: {stage.steps} steps of {stage.batch_size} sequences of up to {stage.length} tokens")
     start = time.perf_counter()
     history = run(family, output_dir, config)
     console.print(

@@ -160,6 +160,25 @@ def passages(count: int, seed: int = 2026, split: str = "train", assets: str | P
     return [gazetteer.context()[1] for _ in range(count)]
 
 
+def retellings(count: int, seed: int = 2026, assets: str | Path = ASSETS) -> list[dict]:
+    """Passages, each with one of its facts told again in other words: reading matter for pretraining.
+
+    Returns ``count`` rows ``{"context", "start", "end", "sentence", "sentence_start", "sentence_end"}``: characters
+    [start, end) of the context and of the sentence hold the same value. No questions; train entities only.
+    """
+    gazetteer, rows = _Gazetteer("train", f"{seed}/retellings", Path(assets)), []
+    while len(rows) < count:
+        _, context, entries = gazetteer.context()
+        told = [(entry, start, fact) for entry, start in entries for fact in entry.stated]
+        for entry, start, fact in gazetteer.rng.sample(told, min(3, len(told))):
+            again = entry.retell(fact)
+            a, b = entry.stated[fact][0]
+            if again and again[0][again[1][0] : again[1][1]] == context[start + a : start + b]:
+                names = ("context", "start", "end", "sentence", "sentence_start", "sentence_end")
+                rows.append(dict(zip(names, (context, start + a, start + b, again[0], *again[1]))))
+    return rows[:count]
+
+
 def to_squad_json(examples: list[dict], version: str = "1.1") -> dict:
     """Nest examples as SQuAD's files do: data → paragraphs → qas. Version "v2.0" (or "2.0") adds ``is_impossible``."""
     version = version.removeprefix("v")

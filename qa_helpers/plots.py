@@ -104,15 +104,16 @@ def plot_lengths(lengths: Mapping[str, Mapping[str, Sequence[int]]]) -> Figure:
         for row, unit in enumerate(units):
             values = np.asarray(by_unit[unit])
             top = max(int(np.percentile(values, 99)), 1)
-            bins = np.linspace(0, top, min(24, top) + 1)
+            step = -(-(top + 1) // 24)  # whole numbers, so that every bar covers as many lengths as the next
+            bins = np.arange(0, top + step + 1, step)
             panel = axes[row][column]
             panel.hist(np.minimum(values, top), bins=bins, color=PALETTE[column])
             median = float(np.median(values))
             panel.axvline(median, color=INK, linewidth=1, linestyle="--")
-            panel.text(median, 1.0, f" median {median:.0f}", transform=panel.get_xaxis_transform(), va="top", fontsize=8)
+            place = panel.get_xaxis_transform()
+            panel.text(median, 1.0, f" median {median:.0f}", transform=place, va="top", fontsize=8)
             panel.set_xlabel(f"{name}, {unit}")
             panel.set_ylim(0, panel.get_ylim()[1] * 1.12)
-        axes[0][column].set_title(name)
     for row in range(len(units)):
         axes[row][0].set_ylabel("number of texts")
     return drawn
@@ -122,9 +123,9 @@ def plot_shares(counts: Mapping[str, Mapping[str, int]], xlabel: str = "share of
     """Horizontal bars of shares, one colour per way of counting, side by side for each category.
 
     Args:
-        counts: way of counting → category → number. Categories and their order are those of the last way.
+        counts: way of counting → category → number. Categories come in the last way's order.
     """
-    names = list(list(counts.values())[-1])
+    names = list(dict.fromkeys(name for numbers in reversed(counts.values()) for name in numbers))
     drawn, axes = figure(8.0, 0.34 * len(names) + 1.1)
     positions, height = np.arange(len(names)), 0.8 / len(counts)
     for k, (way, numbers) in enumerate(counts.items()):
@@ -135,7 +136,7 @@ def plot_shares(counts: Mapping[str, Mapping[str, int]], xlabel: str = "share of
     axes.invert_yaxis()
     axes.set_xlabel(xlabel)
     if len(counts) > 1:
-        axes.legend(loc="lower right")
+        axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=len(counts), frameon=False)
     return drawn
 
 
@@ -172,4 +173,97 @@ def plot_share_that_fits(lengths: Mapping[str, Sequence[int]], limits: Sequence[
         axes.text(limit, 3, f" {limit} tokens", fontsize=9)
     axes.set(xlabel="length in tokens", ylabel="share no longer than this, %", ylim=(0, 102), xlim=(0, None))
     axes.legend(loc="center right")
+    return drawn
+
+
+def plot_windows(
+    spans: Sequence[tuple[int, int]],
+    characters: int,
+    answer: tuple[int, int] | None = None,
+    states: Sequence[str] | None = None,
+    title: str = "",
+) -> Figure:
+    """The windows over one context: a bar for each, one below the other, as long as the text it covers.
+
+    Args:
+        spans: characters [start, end) of the context that each window covers.
+        characters: length of the context.
+        answer: characters [start, end) of the answer, drawn as an upright band.
+        states: for each window "whole", "cut" or "absent" (is the answer in it?). Without them, the part that a window
+            shares with the one above it is drawn lighter.
+    """
+    colors = {"whole": (GREEN, "answer whole"), "cut": (RED, "answer cut"), "absent": (GREY, "no part of it")}
+    drawn, axes = figure(8.0, 1.3 + 0.3 * len(spans))
+    seen = 0
+    named = set()
+
+    def bar(row: int, start: int, end: int, color: str, name: str) -> None:
+        label = None if name in named else name
+        named.add(name)
+        axes.barh(row, end - start, 0.62, left=start, color=color, label=label)
+
+    for row, (start, end) in enumerate(spans):
+        if states is not None:
+            bar(row, start, end, *colors[states[row]])
+            continue
+        shared = min(max(seen, start), end)
+        if shared > start:
+            bar(row, start, shared, SKY, "shared with the window above")
+        bar(row, shared, end, BLUE, "new text")
+        seen = end
+    if answer is not None:
+        axes.axvspan(*answer, color=ORANGE, alpha=0.55, zorder=3, label="answer", linewidth=0)
+    notes = [f": {state}" for state in states] if states is not None else [""] * len(spans)
+    axes.set_yticks(range(len(spans)), [f"window {k}{note}" for k, note in enumerate(notes)])
+    axes.set(xlim=(0, characters), ylim=(len(spans) - 0.4, -0.6), xlabel="characters of the context", title=title)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0 if not title else 1.12), ncols=4, frameon=False)
+    return drawn
+
+
+def plot_stride(strides: Sequence[int], windows: Sequence[float], whole: Sequence[float]) -> Figure:
+    """What the stride costs (left) and buys (right).
+
+    Args:
+        strides: tokens that neighbouring windows share.
+        windows: windows per example at each stride.
+        whole: share of answers, in 0..1, that stand whole in at least one window.
+    """
+    drawn, (left, right) = figure(8.0, 2.8, columns=2)
+    left.plot(strides, windows, color=BLUE, marker="o")
+    left.set(xlabel="stride (shared tokens)", ylabel="windows per example", title="cost", ylim=(0, None))
+    right.plot(strides, [100 * share for share in whole], color=GREEN, marker="s")
+    right.set(xlabel="stride (shared tokens)", ylabel="answers kept whole (%)", title="gain")
+    return drawn
+
+
+def plot_padding(tokens: dict[str, tuple[int, int]]) -> Figure:
+    """Tokens computed under several ways to pad: text and padding, stacked.
+
+    Args:
+        tokens: way to pad → (tokens of text, tokens of padding).
+    """
+    drawn, axes = figure(8.0, 0.9 + 0.5 * len(tokens))
+    for row, (text, padding) in enumerate(tokens.values()):
+        axes.barh(row, text / 1e6, 0.6, color=BLUE, label=None if row else "text")
+        axes.barh(row, padding / 1e6, 0.6, left=text / 1e6, color=ORANGE, label=None if row else "padding")
+        axes.text((text + padding) / 1e6, row, f" {padding / (text + padding):.0%} padding", va="center")
+    axes.set_yticks(range(len(tokens)), list(tokens))
+    axes.set(xlabel="tokens through the model in one epoch (millions)", ylim=(len(tokens) - 0.5, -0.5))
+    axes.set_xlim(0, 1.22 * max(sum(pair) for pair in tokens.values()) / 1e6)
+    axes.legend(loc="lower center", bbox_to_anchor=(0.5, 1.0), ncols=2, frameon=False)
+    return drawn
+
+
+def plot_no_answer(lengths: Sequence[int], shares: Sequence[float]) -> Figure:
+    """The share of windows without the answer, by size of window.
+
+    Args:
+        lengths: max_length of each run.
+        shares: windows labelled [CLS], in 0..1.
+    """
+    drawn, axes = figure(6.5, 2.8)
+    axes.bar([str(length) for length in lengths], [100 * share for share in shares], 0.6, color=GREY)
+    for column, share in enumerate(shares):
+        axes.text(column, 100 * share + 1.5, f"{share:.0%}", ha="center")
+    axes.set(xlabel="max_length (tokens)", ylabel="windows without answer (%)", ylim=(0, 100))
     return drawn

@@ -1,9 +1,14 @@
 """Making the small encoders that ship with the course: tokenizer, then masked language modelling on corpus passages.
 
-A reader never needs to run this; ``qa-helpers pretrain`` does, and its result is what ``assets/`` holds. Questions and
-answers play no part in it: like ``bert-base-cased``, the encoder has only read text when fine-tuning starts.
+A reader never needs to run this; ``qa-helpers pretrain`` does, and its result is what ``assets/`` holds. Questions play
+no part in it: like ``bert-base-cased``, the encoder has only read text when fine-tuning starts. It reads in two stages:
+
+1. short stretches of passages, with tokens masked at random (Devlin et al. 2019);
+2. pairs, as BERT did: a sentence and a passage about the same thing. In the sentence a whole name, date or quantity is
+   masked, and the passage says it in other words (whole spans masked as in Joshi et al. 2020 and Guu et al. 2020).
 """
 
+import math
 import random
 import sys
 import tempfile
@@ -20,7 +25,6 @@ from transformers import (
     AutoModel,
     BertConfig,
     BertTokenizer,
-    DataCollatorForLanguageModeling,
     PreTrainedConfig,
     Trainer,
     TrainingArguments,
@@ -29,24 +33,47 @@ from transformers import (
 from transformers.trainer_callback import PrinterCallback
 
 from .checkpoints import FAMILIES
-from .corpus import build_corpus, passages
+from .corpus import build_corpus, passages, retellings
 from .data import unknown_name
+from .features import make_features
 from .files import whole_folder
 
-PASSAGES = 6000
-MAX_LENGTH = 256  # tokens of a training sequence; positions beyond are never seen, so the encoders have no more of them
+PASSAGES, RETELLINGS = 6000, 24000
+MAX_LENGTH = 256  # tokens a window may have; the encoders have no positions beyond, since they would never be trained
 CORPUS_SEED = 7  # another seed than the course's examples: other entries, of the same world
 
 
 @dataclass(frozen=True)
-class PretrainConfig:
-    """Settings of a pretraining run: ``steps`` optimizer steps of ``batch_size`` sequences, ``masked`` the share of
-    tokens to predict, ``learning_rate`` the peak of a cosine schedule, ``vocab_size`` tokens."""
+class Stage:
+    """One stretch of pretraining: ``steps`` optimizer steps of ``batch_size`` sequences of up to ``length`` tokens.
 
-    steps: int = 1500
-    batch_size: int = 32
-    masked: float = 0.2
-    learning_rate: float = 1e-3
+    ``pairs``: sentence and passage instead of stretches of text. ``masked``: share of tokens to predict.
+    ``learning_rate``: peak of a cosine schedule.
+    """
+
+    pairs: bool
+    length: int
+    steps: int
+    batch_size: int
+    masked: float
+    learning_rate: float
+
+
+@dataclass(frozen=True)
+class PretrainConfig:
+    """Settings of a pretraining run.
+
+    Attributes:
+        stages: see :class:`Stage`. More is masked than BERT's 15 %: so small a model learns faster from more questions.
+        vocab_size: tokens.
+        seed: of weights, masks and order.
+        progress: None shows a bar on a terminal only.
+    """
+
+    stages: tuple[Stage, ...] = (
+        Stage(pairs=False, length=64, steps=2400, batch_size=16, masked=0.4, learning_rate=2e-3),
+        Stage(pairs=True, length=MAX_LENGTH, steps=3000, batch_size=8, masked=0.2, learning_rate=2e-3),
+    )
     vocab_size: int = 4000
     seed: int = 0
     progress: bool | None = None
@@ -78,7 +105,12 @@ def pretrain(family: str, output_dir: str | Path, config: PretrainConfig | None 
     encoder = AutoModel.from_config(
         build_config(tokenizer), **({"add_pooling_layer": False} if family == "bert" else {})
     )
-    history = _train(MaskedLM(encoder), tokenizer, texts, config)
+    _start_positions_as_waves(encoder)
+    model, history = MaskedLM(encoder), []
+    for stage in config.stages:
+        done = history[-1]["step"] if history else 0
+        rows = _pairs(tokenizer, stage) if stage.pairs else _stretches(tokenizer, texts, stage, config.seed)
+        history += [{**row, "step": done + row["step"]} for row in _train(model, tokenizer, rows, stage, config)]
     with whole_folder(output_dir) as partial:
         encoder.half().save_pretrained(partial)  # half the size; load_model reads it as float32
         tokenizer.save_pretrained(partial)
@@ -99,28 +131,46 @@ class MaskedLM(nn.Module):
         self.transform = nn.Sequential(nn.Linear(encoder.config.hidden_size, width), nn.GELU(), nn.LayerNorm(width))
         self.bias = nn.Parameter(torch.zeros(vocabulary))
 
-    def forward(self, input_ids: torch.Tensor, attention_mask: torch.Tensor, labels: torch.Tensor) -> dict:
-        """``labels`` (batch, sequence): the token's id where it was masked, -100 elsewhere."""
-        hidden = self.encoder(input_ids, attention_mask=attention_mask).last_hidden_state
+    def forward(self, input_ids, attention_mask, labels, token_type_ids=None) -> dict:
+        """All (batch, sequence); ``labels``: the token's id where it was masked, -100 elsewhere."""
+        # A short sequence stands at a random place of the window, or the later positions would learn nothing from it.
+        offset = torch.randint(MAX_LENGTH - input_ids.size(1) + 1, ()).item()
+        positions = torch.arange(offset, offset + input_ids.size(1), device=input_ids.device).unsqueeze(0)
+        segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
+        hidden = self.encoder(
+            input_ids, attention_mask=attention_mask, position_ids=positions, **segments
+        ).last_hidden_state
         masked = labels != -100
         scores = self.transform(hidden[masked]) @ self.encoder.get_input_embeddings().weight.T + self.bias
         return {"loss": nn.functional.cross_entropy(scores, labels[masked])}
 
 
-def _train(model: MaskedLM, tokenizer, texts: Sequence[str], config: PretrainConfig) -> list[dict]:
-    sequences = _sequences(tokenizer, texts, config.seed)
+def _start_positions_as_waves(encoder: nn.Module) -> None:
+    """Start the position embeddings as sines and cosines (Vaswani et al. 2017); they are trained like all else.
+
+    From random ones a small model needs thousands of steps to find out which positions are neighbours.
+    """
+    table = encoder.embeddings.position_embeddings.weight
+    positions, width = table.shape
+    angles = torch.arange(positions)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
+    with torch.no_grad():
+        table[:, 0::2], table[:, 1::2] = 0.1 * angles.sin(), 0.1 * angles.cos()
+
+
+def _train(model: MaskedLM, tokenizer, rows: Dataset, stage: Stage, config: PretrainConfig) -> list[dict]:
     with tempfile.TemporaryDirectory() as scratch:
         arguments = TrainingArguments(
             output_dir=scratch,
-            max_steps=config.steps,
-            per_device_train_batch_size=config.batch_size,
-            learning_rate=config.learning_rate,
+            max_steps=stage.steps,
+            per_device_train_batch_size=stage.batch_size,
+            learning_rate=stage.learning_rate,
             lr_scheduler_type="cosine",
             warmup_steps=0.1,
             weight_decay=0.01,
             train_sampling_strategy="group_by_length",
             length_column_name="length",
-            logging_steps=50,
+            remove_unused_columns=False,
+            logging_steps=min(100, stage.steps),
             save_strategy="no",
             report_to="none",
             disable_tqdm=not (sys.stderr.isatty() if config.progress is None else config.progress),
@@ -129,22 +179,86 @@ def _train(model: MaskedLM, tokenizer, texts: Sequence[str], config: PretrainCon
             data_seed=config.seed,
             log_level="error",
         )
-        collator = DataCollatorForLanguageModeling(tokenizer, mlm_probability=config.masked, seed=config.seed)
-        trainer = Trainer(model=model, args=arguments, train_dataset=sequences, data_collator=collator)
+        masker = _Masker(tokenizer, stage.masked, config.seed)
+        trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=masker)
         trainer.remove_callback(PrinterCallback)
         trainer.train()
     return [{"step": row["step"], "loss": row["loss"]} for row in trainer.state.log_history if "loss" in row]
 
 
-def _sequences(tokenizer, texts: Sequence[str], seed: int) -> Dataset:
-    """Each passage as one sequence; of a long one, a stretch from a random place, so that every position has text."""
+class _Masker:
+    """Rows → a padded batch with tokens masked: ``masked`` of all, and every token of a row's ``target`` span.
+
+    Of the tokens chosen by chance, 80 % become [MASK], 10 % another token, 10 % stay (Devlin et al. 2019). The library's
+    collator does that, but cannot mask chosen spans.
+    """
+
+    def __init__(self, tokenizer, masked: float, seed: int):
+        self.tokenizer, self.masked = tokenizer, masked
+        self.chance = torch.Generator().manual_seed(seed)
+
+    def __call__(self, rows: list[dict]) -> dict[str, torch.Tensor]:
+        names = [name for name in ("input_ids", "attention_mask", "token_type_ids") if name in rows[0]]
+        batch = self.tokenizer.pad({name: [row[name] for row in rows] for name in names}, return_tensors="pt")
+        ids = batch["input_ids"]
+        target = torch.zeros_like(ids, dtype=torch.bool)
+        for k, row in enumerate(rows):
+            target[k, row["target"][0] : row["target"][1]] = True
+        special = torch.isin(ids, torch.tensor(self.tokenizer.all_special_ids))
+        chosen = target | ((self._uniform(ids) < self.masked) & ~special)
+        fate = self._uniform(ids)
+        others = torch.randint(len(self.tokenizer), ids.shape, generator=self.chance)
+        shown = torch.where(chosen & (target | (fate < 0.8)), self.tokenizer.mask_token_id, ids)
+        shown = torch.where(chosen & ~target & (fate > 0.9), others, shown)
+        return {**{n: batch[n] for n in names}, "input_ids": shown, "labels": torch.where(chosen, ids, -100)}
+
+    def _uniform(self, like: torch.Tensor) -> torch.Tensor:
+        return torch.rand(like.shape, generator=self.chance)
+
+
+def _stretches(tokenizer, texts: Sequence[str], stage: Stage, seed: int) -> Dataset:
+    """Every passage cut into stretches of the stage's length; the first cut of each falls at a random place."""
     chance = random.Random(seed)
-    room = MAX_LENGTH - 2  # [CLS] and [SEP]
+    room = stage.length - 2  # [CLS] and [SEP]
     rows = []
     for ids in tokenizer(list(texts), add_special_tokens=False, verbose=False)["input_ids"]:
-        start = chance.randint(0, max(0, len(ids) - room))
-        rows.append([tokenizer.cls_token_id, *ids[start : start + room], tokenizer.sep_token_id])
-    return Dataset.from_dict({"input_ids": rows, "length": [len(row) for row in rows]})
+        first = chance.randint(min(room, len(ids)) // 2, room)
+        for start, end in [(0, first), *((k, k + room) for k in range(first, len(ids), room))]:
+            rows.append([tokenizer.cls_token_id, *ids[start:end], tokenizer.sep_token_id])
+    lengths = [len(row) for row in rows]
+    columns = {"input_ids": rows, "attention_mask": [[1] * n for n in lengths], "length": lengths}
+    return Dataset.from_dict({**columns, "target": [(0, 0)] * len(rows)})
+
+
+def _pairs(tokenizer, stage: Stage) -> Dataset:
+    """A sentence and the window of a passage that says the same; ``target``: the tokens of the sentence to mask."""
+    told = retellings(RETELLINGS, seed=CORPUS_SEED)
+    examples = [
+        {
+            "id": str(k),
+            "title": "",
+            "context": row["context"],
+            "question": row["sentence"],
+            "answers": {"text": [row["context"][row["start"] : row["end"]]], "answer_start": [row["start"]]},
+        }
+        for k, row in enumerate(told)
+    ]
+    features = make_features(examples, tokenizer, stage.length, stage.length // 4)
+    rows: dict[str, list] = {name: [] for name in (*tokenizer.model_input_names, "length", "target")}
+    for feature in features:
+        row = told[feature["example_index"]]
+        inside = [
+            k
+            for k, (start, end) in enumerate(feature["offset_mapping"][: feature["context_tokens"][0]])
+            if start < row["sentence_end"] and end > row["sentence_start"]
+        ]
+        if feature["start_positions"] == feature["cls_index"] or not inside:
+            continue  # this window of a long passage does not say it
+        for name in tokenizer.model_input_names:
+            rows[name].append(feature[name])
+        rows["length"].append(len(feature["input_ids"]))
+        rows["target"].append((inside[0], inside[-1] + 1))
+    return Dataset.from_dict(rows)
 
 
 def _bert_tokenizer(texts: Sequence[str], vocab_size: int) -> BertTokenizer:
@@ -185,9 +299,10 @@ def _bert_config(tokenizer) -> PreTrainedConfig:
         vocab_size=len(tokenizer),
         hidden_size=128,
         num_hidden_layers=2,
-        num_attention_heads=4,
+        num_attention_heads=2,
         intermediate_size=512,
         max_position_embeddings=MAX_LENGTH,
+        initializer_range=0.07,  # BERT's 0.02 suits 768 dimensions; at 128 it leaves attention flat for too long
         hidden_dropout_prob=0.0,  # small and trained briefly: it underfits, so dropout only slows it
         attention_probs_dropout_prob=0.0,
         pad_token_id=tokenizer.pad_token_id,

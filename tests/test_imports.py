@@ -12,7 +12,8 @@ import qa_helpers
 
 PACKAGE = REPOSITORY / "qa_helpers"
 ROOMS = ["corpus", "data", "checkpoints", "features", "model", "decoding", "metrics", "training", "answering"]
-SIDE_ROOMS_BELOW = {"course", "plots", "pretraining", "cli", "exercises", "widgets", "__main__"}  # import from above
+# These import from above:
+SIDE_ROOMS_BELOW = {"course", "plots", "render", "pretraining", "cli", "exercises", "widgets", "__main__"}
 SIDE_ROOMS_FOR_ALL = {"files", "shapes"}
 
 

@@ -1,0 +1,219 @@
+"""Checkers of lesson 01: answers as places in a text. The cases are invented and small enough to read."""
+
+import re
+from collections.abc import Callable
+
+from . import Wrong, call, checker
+
+_LAMP = "The lamp cost £40; the glass cost £400."
+
+
+def _example(context: str, texts: list[str], starts: list[int]) -> dict:
+    answers = {"text": texts, "answer_start": starts}
+    return {"id": "x", "title": "Lamp", "context": context, "question": "What did it cost?", "answers": answers}
+
+
+# (what it is about, example, whether the answers fit, message where a student says otherwise)
+_FITS = [
+    ("one sound answer", _example(_LAMP, ["£40"], [14]), True, "'£40' at 14 stands where it should, yet you say no"),
+    (
+        "sound, but not the first place",
+        _example(_LAMP, ["cost"], [29]),
+        True,
+        "'cost' at 29 is sound: it also occurs earlier, but it does stand at 29. Cut there instead of searching",
+    ),
+    (
+        "start shifted",
+        _example(_LAMP, ["£40"], [15]),
+        False,
+        "a start that is off by one went through. That the text occurs somewhere in the context is not enough: cut it "
+        "out at its start and compare",
+    ),
+    (
+        "other case",
+        _example(_LAMP, ["the lamp"], [0]),
+        False,
+        "'the lamp' does not fit 'The lamp': compare the characters as they are, upper and lower case too",
+    ),
+    (
+        "only a part",
+        _example(_LAMP, ["£400,000"], [34]),
+        False,
+        "'£400,000' went through where the context says '£400.': compare the whole text",
+    ),
+    ("two sound answers", _example(_LAMP, ["£40", "cost £40"], [14, 9]), True, "two sound answers, yet you say no"),
+    (
+        "second faulty",
+        _example(_LAMP, ["£40", "cost £40"], [14, 8]),
+        False,
+        "the second of two answers is misplaced and went through: look at every answer, not only at the first",
+    ),
+    (
+        "none",
+        _example(_LAMP, [], []),
+        True,
+        "an example without answers has nothing wrong with it, so the result should be True",
+    ),
+]
+
+
+@checker("1.1")
+def check_answers_fit(answers_fit: Callable) -> str:
+    """``answers_fit(example) -> bool``: whether every answer stands where its start says."""
+    problems = []
+    for name, example, expected, message in _FITS:
+        try:
+            result = call(answers_fit, example)
+        except IndexError:
+            if name != "none":
+                raise
+            problems.append("an unanswerable question has two empty lists; your function asks for their first member")
+            continue
+        if result is None:
+            problems.append("your function returned None: does every way through it end in a return?")
+        elif bool(result) is not expected:
+            problems.append(message)
+    if problems:
+        raise Wrong(problems[0], share=1 - len(problems) / len(_FITS))
+    return "every answer is cut out where it should stand, and compared"
+
+
+_OCCURRENCES = [
+    ("The mill burned in 1874; the miller rebuilt the mill.", "mill", [4, 29, 48]),
+    ("Built in 1874.", "1902", []),
+    ("banana", "ana", [1, 3]),
+    ("It cost $4.20 (about £3), not $4x20.", "$4.20", [8]),
+    ("Rebuilt (c. 1874), sold (c. 1874)", "(c. 1874)", [8, 24]),
+    ("The bell: the old bell.", "the", [10]),
+    ("2 May 1902", "2", [0, 9]),
+]
+
+
+def _find_all(context: str, text: str) -> list[int]:
+    return [k for k in range(len(context)) if context.startswith(text, k)]
+
+
+def _words_only(context: str, text: str) -> list[int]:
+    def inside(k):
+        return 0 <= k < len(context) and context[k].isalnum()
+
+    return [k for k in _find_all(context, text) if not inside(k - 1) and not inside(k + len(text))]
+
+
+def _without_overlap(context: str, text: str) -> list[int]:
+    places, begin = [], 0
+    while (k := context.find(text, begin)) >= 0:
+        places.append(k)
+        begin = k + len(text)
+    return places
+
+
+def _as_pattern(context: str, text: str) -> list[int]:
+    return [match.start() for match in re.finditer(text, context)]
+
+
+@checker("1.2")
+def check_occurrences(occurrences: Callable) -> str:
+    """``occurrences(context, text) -> list[int]``: every start of text in context, overlapping ones too."""
+    wrong, shown = 0, ""
+    for context, text, expected in _OCCURRENCES:
+        try:
+            result = call(occurrences, context, text)
+        except Exception as error:
+            if type(error).__name__ not in ("error", "PatternError"):  # re's
+                raise
+            wrong, shown = wrong + 1, shown or _PATTERN
+            continue
+        message = _about_occurrences(context, text, expected, result)
+        if message:
+            wrong, shown = wrong + 1, shown or message
+    if wrong:
+        raise Wrong(shown, share=1 - wrong / len(_OCCURRENCES))
+    return "all places, overlapping ones too, and none that only looks like one"
+
+
+_PATTERN = (
+    "in a regular expression, characters such as $ . ( ) are not themselves: escape the text (re.escape), or do without "
+    "regular expressions"
+)
+
+
+def _about_occurrences(context: str, text: str, expected: list[int], result) -> str:
+    case = f"{text!r} in {context!r}"
+    if isinstance(result, int):
+        if result == context.count(text):
+            return f"{case}: you return how many there are; return where each of them starts"
+        return f"{case}: you return one number; return a list of all starts (empty if there is none)"
+    if not isinstance(result, (list, tuple)):
+        return f"{case}: return a list of numbers, not {type(result).__name__}"
+    result = list(result)
+    if result == expected:
+        return ""
+    if result == [-1]:
+        return f"{case}: -1 is how find says 'nowhere'; the list should be empty"
+    if all(isinstance(k, str) for k in result) and result:
+        return f"{case}: you return the texts found; return the characters at which they start"
+    if result == _without_overlap(context, text):
+        return f"{case}: places that overlap are missing; after a hit at k, search on from k + 1"
+    if len(expected) > 1 and result == expected[:1]:
+        return f"{case}: only the first place was found; search on behind it until there is no more"
+    if result == _find_all(context.lower(), text.lower()):
+        return f"{case}: upper and lower case differ; these count as one text in your function"
+    if result == _words_only(context, text):
+        return f"{case}: places inside longer words count as well; you keep whole words only"
+    if result == _as_pattern(context, text):
+        return f"{case} should give {expected}, not {result}: {_PATTERN}"
+    if any(isinstance(k, int) and not context.startswith(text, k) for k in result):
+        extra = next(k for k in result if isinstance(k, int) and not context.startswith(text, k))
+        found = context[max(extra, 0) : max(extra, 0) + len(text)]
+        return (
+            f"{case}: at {extra} stands {found!r}, which is another text" if found else f"{case}: {extra} lies outside"
+        )
+    return f"{case} should give {expected}, not {result}"
+
+
+_BELL = "The bell weighs 793 kg. A bell of 793 kg needs a frame; the old bell weighed 79 kg."
+_REPAIRS = [  # context, text, start, expected
+    (_BELL, "793 kg", 16, 16),
+    (_BELL, "793 kg", 15, 16),
+    (_BELL, "793 kg", 38, 34),
+    (_BELL, "793 kg", 30, 34),
+    (_BELL, "793 kg", 200, 34),
+    (_BELL, "793 kg", 25, 16),
+    (_BELL, "bell", 40, 26),
+    (_BELL, "clapper", 12, None),
+]
+
+
+@checker("1.3")
+def check_repair(repair: Callable) -> str:
+    """``repair(context, text, start) -> int | None``: the occurrence nearest to start."""
+    results = [(case, call(repair, *case[:3])) for case in _REPAIRS]
+    wrong = [(case, result) for case, result in results if result != case[3] or isinstance(result, bool)]
+    if not wrong:
+        return "the nearest place, in both directions, and None where there is no place"
+    raise Wrong(_about_repair(wrong), share=1 - len(wrong) / len(_REPAIRS))
+
+
+def _about_repair(wrong: list) -> str:
+    (context, text, start, expected), result = wrong[0]
+    case = f"{text!r}, given at {start}"
+    places = _find_all(context, text)
+    if expected is None:
+        return f"{case}, stands nowhere in the context: return None, not {result!r}"
+    if result is None or result == -1:
+        behind = all(case[3] < case[2] for case, _ in wrong if case[3] is not None)
+        if behind:
+            return f"{case}, stands at {expected}: you search forwards only, but a start can also be too high"
+        return f"{case}, stands at {expected}: your function finds no place"
+    if result in places and abs(result - start) == abs(expected - start):
+        return f"{case}: {result} and {expected} are equally near; take the earlier"
+    if all(result == _find_all(case[0], case[1])[0] for case, result in wrong if case[3] is not None):
+        return f"{case}: {result} is the first place, but {expected} is nearer to {start}. Compare the distances"
+    if result == start:
+        return f"{case}: you return the start you were given, though the text does not stand there"
+    if all(result == max(_find_all(*case[:2])) for case, result in wrong if case[3] is not None):
+        return f"{case}: {result} is the last place, but {expected} is nearer. Compare the distances"
+    if result in places:
+        return f"{case}: {result} is a place where it stands, but {expected} is nearer to {start}; distance has no sign"
+    return f"{case}: it stands at {places}, the nearest is {expected}; you return {result!r}"

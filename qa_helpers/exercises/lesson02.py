@@ -1,0 +1,174 @@
+"""Checkers of lesson 02: tokens, offsets, and which text a token belongs to. The cases are invented, offsets by hand."""
+
+from collections.abc import Callable
+
+from . import Wrong, call, checker
+
+_PRICE = "It cost £1,250.50 then."
+_PRICE_OFFSETS = [(0, 2), (3, 7), (8, 10), (10, 11), (11, 14), (14, 15), (15, 17), (18, 22), (22, 23)]
+_SPACES = "Oda’s  two   lamps"
+_SPACES_OFFSETS = [(0, 3), (3, 4), (4, 5), (7, 10), (13, 16), (16, 18)]
+_TEXTS = [  # text, offsets, first, last
+    (_SPACES, _SPACES_OFFSETS, 0, 3),
+    (_PRICE, _PRICE_OFFSETS, 2, 6),
+    (_PRICE, _PRICE_OFFSETS, 1, 4),
+    (_SPACES, _SPACES_OFFSETS, 3, 5),
+    (_PRICE, _PRICE_OFFSETS, 7, 7),
+    (_PRICE, _PRICE_OFFSETS, 0, 8),
+]
+
+
+@checker("2.1")
+def check_text_of_tokens(text_of_tokens: Callable) -> str:
+    """``text_of_tokens(text, offsets, first, last) -> str``: the characters of a span of tokens, last included."""
+    results = [(case, call(text_of_tokens, *case)) for case in _TEXTS]
+    wrong = [(case, result) for case, result in results if result != case[0][case[1][case[2]][0] : case[1][case[3]][1]]]
+    if not wrong:
+        return "one slice of the original, from the start of the first token to the end of the last"
+    raise Wrong(_about_text(wrong), share=1 - len(wrong) / len(_TEXTS))
+
+
+def _about_text(wrong: list) -> str:
+    (text, offsets, first, last), result = wrong[0]
+    expected = text[offsets[first][0] : offsets[last][1]]
+    case = f"tokens {first} to {last} of {text!r} are {expected!r}, you return {result!r}"
+    pieces = [text[a:b] for a, b in offsets[first : last + 1]]
+    if not isinstance(result, str):
+        return f"{case}: return a piece of the text"
+    if result == " ".join(pieces):
+        return f"{case}: joining tokens with spaces puts spaces where there were none; cut the text once instead"
+    if result == text[offsets[first][0] : offsets[last - 1][1]]:
+        return f"{case}: the last token is missing; 'first to last' includes last"
+    if result in ("".join(pieces), "".join(pieces[:-1])):
+        return f"{case}: joining tokens loses the spaces between them; cut the text once instead"
+    if result == text[offsets[first][0] : offsets[last][0]]:
+        return f"{case}: you cut at the last token's start; cut at its end"
+    if result == text[first : last + 1] or result == text[first:last]:
+        return f"{case}: first and last count tokens; their offsets say which characters those are"
+    if result == text[offsets[first][0] : offsets[last][1] + 1]:
+        return f"{case}: one character too many; the end of an offset is not included, as in a slice"
+    if result == " ".join(expected.split()):
+        return f"{case}: the double space is part of the original; leave it as it is"
+    return case
+
+
+def _layout(*runs: tuple[int | None, int]) -> list[int | None]:
+    return [side for side, length in runs for _ in range(length)]
+
+
+_LAYOUTS = [  # name, sequence ids, expected
+    ("[CLS] question [SEP] context [SEP]", _layout((None, 1), (0, 4), (None, 1), (1, 6), (None, 1)), (6, 12)),
+    ("padding at the right", _layout((None, 1), (0, 2), (None, 1), (1, 3), (None, 5)), (4, 7)),
+    ("two separators, as RoBERTa's", _layout((None, 1), (0, 3), (None, 2), (1, 4), (None, 1)), (6, 10)),
+    ("padding at the left", _layout((None, 4), (0, 2), (None, 1), (1, 3), (None, 1)), (7, 10)),
+    ("a context of one token", _layout((None, 1), (0, 3), (None, 1), (1, 1), (None, 1)), (5, 6)),
+]
+
+
+@checker("2.2")
+def check_context_tokens(context_tokens: Callable) -> str:
+    """``context_tokens(sequence_ids) -> (first, beyond)``: the context's tokens as a slice."""
+    wrong = []
+    for name, sequence_ids, expected in _LAYOUTS:
+        try:
+            result = call(context_tokens, list(sequence_ids))
+        except (ValueError, IndexError, StopIteration) as error:
+            wrong.append((name, sequence_ids, expected, error))
+            continue
+        if not isinstance(result, (tuple, list)) or len(result) != 2:
+            raise Wrong(f"return two numbers, (first, beyond), not {result!r}")
+        if tuple(result) != expected:
+            wrong.append((name, sequence_ids, expected, tuple(result)))
+    if not wrong:
+        return "the context is found by what its tokens belong to, whatever stands around it"
+    raise Wrong(_about_layout(*wrong[0]), share=1 - len(wrong) / len(_LAYOUTS))
+
+
+def _about_layout(name: str, sequence_ids: list, expected: tuple[int, int], result) -> str:
+    first, beyond = expected
+    case = (
+        f"{name}: expected {expected}, got {result!r}" if isinstance(result, tuple) else f"{name}: expected {expected}"
+    )
+    if isinstance(result, Exception):
+        return f"{case}, your code raised {type(result).__name__}: {result}"
+    if result == (first, beyond - 1):
+        return f"{case}. The second number is the last context token; beyond is the one after it, as in a slice"
+    if result == (sequence_ids.index(0), sequence_ids.index(0) + sequence_ids.count(0)):
+        return f"{case}. That is the question: its tokens have 0, the context's have 1"
+    if result == (first, beyond + 1):
+        return f"{case}. The [SEP] at the end came along; it belongs to neither text, its sequence id is None"
+    if result == (first, len(sequence_ids)):
+        return f"{case}. What stands behind the context came along; beyond is where the 1s end"
+    if result == (first, len(sequence_ids) - 1):
+        return f"{case}. Padding came along: the context need not run to the last token but one"
+    if result[0] == first - 1:
+        return f"{case}. A separator came along at the front; there may be two of them. Look for the first 1"
+    return f"{case}. Look for the first and the last 1 in the list"
+
+
+# "Who lit it?" / "It was  Ilse Varn." with Varn in two pieces; the question is longer than the first words of the context.
+_CONTEXT = "It was  Ilse Varn."
+_OFFSETS = [
+    *((0, 0), (0, 3), (4, 7), (8, 10), (10, 11), (0, 0)),
+    *((0, 2), (3, 6), (8, 12), (13, 14), (14, 17), (17, 18), (0, 0)),
+]
+_SIDES = _layout((None, 1), (0, 4), (None, 1), (1, 6), (None, 1))
+
+
+def _covering(character: int) -> int | None:
+    return next((k for k, (side, (a, b)) in enumerate(zip(_SIDES, _OFFSETS)) if side == 1 and a <= character < b), None)
+
+
+def _with_end(character: int) -> int | None:
+    return next(
+        (k for k, (side, (a, b)) in enumerate(zip(_SIDES, _OFFSETS)) if side == 1 and a <= character <= b), None
+    )
+
+
+def _any_side(character: int) -> int | None:
+    return next((k for k, (a, b) in enumerate(_OFFSETS) if a <= character < b), None)
+
+
+@checker("2.3")
+def check_token_at(token_at: Callable) -> str:
+    """``token_at(offsets, sequence_ids, character) -> int | None``: the context token that covers a character."""
+    characters = range(len(_CONTEXT))
+    results = [call(token_at, list(_OFFSETS), list(_SIDES), character) for character in characters]
+    expected = [_covering(character) for character in characters]
+    wrong = [k for k in characters if results[k] is False or results[k] != expected[k] or isinstance(results[k], float)]
+    if not wrong:
+        return "every character finds its own token, and spaces find none"
+    raise Wrong(_about_token(results, expected, wrong), share=1 - len(wrong) / len(characters))
+
+
+def _about_token(results: list, expected: list, wrong: list[int]) -> str:
+    k = wrong[0]
+    character = f"character {k} ({_CONTEXT[k]!r}) of {_CONTEXT!r}"
+    if all(result is None for result in results):
+        return "your function returns None for every character; does it return the token when it has found it?"
+    if results == [_any_side(c) for c in range(len(_CONTEXT))]:
+        return (
+            f"{character}: you return token {results[k]}, which belongs to the question. Its offsets count characters "
+            "of the question; look only at tokens whose sequence id is 1"
+        )
+    if all(results[c] in (0, 5) for c in wrong) and results[0] == 0:
+        return f"{character}: you return a special token; those have offsets (0, 0) and cover no character"
+    if results == [_with_end(c) for c in range(len(_CONTEXT))]:
+        return (
+            f"{character}: you return token {results[k]}, which ends before it. The end of an offset is not included: "
+            "start ≤ character < end"
+        )
+    if all(expected[c] is None for c in wrong):
+        if all(results[c] in (-1, 0) for c in wrong):
+            return f"{character} has no token: return None, not {results[k]!r}"
+        return f"{character} has no token, but you return {results[k]!r}; between tokens the result is None"
+    if all(expected[c] is None or results[c] == expected[c] - _SIDES.index(1) for c in range(len(_CONTEXT))):
+        return (
+            f"{character}: you return {results[k]}, counted from the context's first token; count from the beginning of "
+            "the whole sequence"
+        )
+    if all(
+        results[c] == next((t for t, o in enumerate(_OFFSETS) if o[0] == c and _SIDES[t] == 1), None) for c in wrong
+    ):
+        return f"{character}: only the first character of each token finds it; the others lie between start and end"
+    return f"{character} is in token {expected[k]}, you return {results[k]!r}"

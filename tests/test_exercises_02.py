@@ -1,0 +1,208 @@
+"""The checkers of lesson 02: right answers pass, the stub is open, natural mistakes are told apart."""
+
+import pytest
+
+from qa_helpers.exercises import lesson02
+
+
+def stub(*_):
+    return ...
+
+
+def text_of_tokens(text, offsets, first, last):
+    return text[offsets[first][0] : offsets[last][1]]
+
+
+def text_of_tokens_otherwise(text, offsets, first, last):
+    covered = [offset for k, offset in enumerate(offsets) if first <= k <= last]
+    return "".join(text[k] for k in range(min(a for a, _ in covered), max(b for _, b in covered)))
+
+
+def context_tokens(sequence_ids):
+    first = sequence_ids.index(1)
+    return first, first + sequence_ids.count(1)
+
+
+def context_tokens_otherwise(sequence_ids):
+    inside = [k for k, side in enumerate(sequence_ids) if side == 1]
+    return [inside[0], inside[-1] + 1]
+
+
+def token_at(offsets, sequence_ids, character):
+    for token, (start, end) in enumerate(offsets):
+        if sequence_ids[token] == 1 and start <= character < end:
+            return token
+    return None
+
+
+def token_at_otherwise(offsets, sequence_ids, character):
+    table = {c: k for k, (a, b) in enumerate(offsets) if sequence_ids[k] == 1 for c in range(a, b)}
+    return table.get(character)
+
+
+CHECKS = {
+    lesson02.check_text_of_tokens: (text_of_tokens, text_of_tokens_otherwise),
+    lesson02.check_context_tokens: (context_tokens, context_tokens_otherwise),
+    lesson02.check_token_at: (token_at, token_at_otherwise),
+}
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_solutions_pass(check):
+    for solution in CHECKS[check]:
+        feedback = check(solution)
+        assert feedback.passed and feedback.share == 1, feedback
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_the_untouched_stub_is_open(check):
+    for untouched in (stub, ...):
+        feedback = check(untouched)
+        assert not feedback.started and not feedback.passed
+
+
+@pytest.mark.parametrize("check", CHECKS)
+def test_nothing_a_student_hands_in_raises(check):
+    for strange in (None, 3, lambda: True, lambda *_: 1 / 0, lambda *_: None, lambda *_: object(), lambda *_: (0, "x")):
+        assert not check(strange).passed
+
+
+def joined(text, offsets, first, last):
+    return " ".join(text[a:b] for a, b in offsets[first : last + 1])
+
+
+def glued(text, offsets, first, last):
+    return "".join(text[a:b] for a, b in offsets[first : last + 1])
+
+
+def last_left_out(text, offsets, first, last):
+    return text[offsets[first][0] : offsets[last - 1][1]]
+
+
+def up_to_its_start(text, offsets, first, last):
+    return text[offsets[first][0] : offsets[last][0]]
+
+
+def tokens_as_characters(text, offsets, first, last):
+    return text[first : last + 1]
+
+
+def one_too_many(text, offsets, first, last):
+    return text[offsets[first][0] : offsets[last][1] + 1]
+
+
+def tidied(text, offsets, first, last):
+    return " ".join(text_of_tokens(text, offsets, first, last).split())
+
+
+def inclusive(sequence_ids):
+    first, beyond = context_tokens(sequence_ids)
+    return first, beyond - 1
+
+
+def the_question(sequence_ids):
+    first = sequence_ids.index(0)
+    return first, first + sequence_ids.count(0)
+
+
+def with_separator(sequence_ids):  # what token_type_ids would give
+    first, beyond = context_tokens(sequence_ids)
+    return first, beyond + 1
+
+
+def up_to_the_end(sequence_ids):
+    return sequence_ids.index(1), len(sequence_ids) - 1
+
+
+def one_separator(sequence_ids):
+    beyond = context_tokens(sequence_ids)[1]
+    question = [k for k, side in enumerate(sequence_ids) if side == 0]
+    return question[-1] + 2, beyond
+
+
+def a_number(sequence_ids):
+    return sequence_ids.index(1)
+
+
+def no_sides(offsets, sequence_ids, character):
+    return next((k for k, (a, b) in enumerate(offsets) if a <= character < b), None)
+
+
+def special_too(offsets, sequence_ids, character):
+    inside = (k for k, (a, b) in enumerate(offsets) if sequence_ids[k] != 0 and (a <= character < b or a == character))
+    return next(inside, None)
+
+
+def end_included(offsets, sequence_ids, character):
+    inside = (k for k, (a, b) in enumerate(offsets) if sequence_ids[k] == 1 and a <= character <= b)
+    return next(inside, None)
+
+
+def minus_one(offsets, sequence_ids, character):
+    token = token_at(offsets, sequence_ids, character)
+    return -1 if token is None else token
+
+
+def from_the_context(offsets, sequence_ids, character):
+    token = token_at(offsets, sequence_ids, character)
+    return None if token is None else token - sequence_ids.index(1)
+
+
+def starts_only(offsets, sequence_ids, character):
+    starts = {a: k for k, (a, _) in enumerate(offsets) if sequence_ids[k] == 1}
+    return starts.get(character)
+
+
+def forgot_to_return(offsets, sequence_ids, character):
+    token_at(offsets, sequence_ids, character)
+
+
+def next_token(offsets, sequence_ids, character):
+    return next((k for k, (_, b) in enumerate(offsets) if sequence_ids[k] == 1 and character < b), None)
+
+
+MISTAKES = {
+    lesson02.check_text_of_tokens: {
+        joined: "with spaces puts spaces",
+        glued: "loses the spaces",
+        last_left_out: "includes last",
+        up_to_its_start: "cut at its end",
+        tokens_as_characters: "count tokens",
+        one_too_many: "one character too many",
+        tidied: "double space",
+    },
+    lesson02.check_context_tokens: {
+        inclusive: "as in a slice",
+        the_question: "That is the question",
+        with_separator: "[SEP] at the end",
+        up_to_the_end: "Padding came along",
+        one_separator: "there may be two",
+        a_number: "two numbers",
+    },
+    lesson02.check_token_at: {
+        no_sides: "belongs to the question",
+        special_too: "special token",
+        end_included: "ends before it",
+        minus_one: "return None, not -1",
+        from_the_context: "whole sequence",
+        starts_only: "only the first character",
+        forgot_to_return: "None for every character",
+        next_token: "between tokens",
+    },
+}
+
+
+@pytest.mark.parametrize("check", MISTAKES)
+def test_natural_mistakes_are_told_apart(check):
+    messages = set()
+    for mistake, idea in MISTAKES[check].items():
+        feedback = check(mistake)
+        assert feedback.started and not feedback.passed, mistake.__name__
+        assert idea in feedback.message, (mistake.__name__, feedback.message)
+        messages.add(feedback.message)
+    assert len(messages) == len(MISTAKES[check])
+
+
+def test_partial_credit():
+    assert 0 < lesson02.check_context_tokens(up_to_the_end).share < 1
+    assert 0.5 < lesson02.check_token_at(minus_one).share < 1

@@ -1,0 +1,152 @@
+"""The checkers of lesson 03: solutions pass, natural mistakes are told apart by the idea they miss."""
+
+import math
+
+import pytest
+
+from qa_helpers.exercises import lesson03
+
+
+def stub(*_):
+    return ...
+
+
+@pytest.mark.parametrize("check", [lesson03.check_windows_of, lesson03.check_window_edges, lesson03.check_most_context])
+def test_an_untouched_stub_is_not_a_mistake(check):
+    feedback = check(stub)
+    assert (feedback.started, feedback.passed) == (False, False)
+
+
+@pytest.mark.parametrize("check", [lesson03.check_windows_of, lesson03.check_window_edges, lesson03.check_most_context])
+@pytest.mark.parametrize("broken", [lambda *_: None, lambda *_: 1 / 0, lambda *_: "text", lambda: 0, 5, None])
+def test_nothing_the_student_writes_makes_a_checker_raise(check, broken):
+    feedback = check(broken)
+    assert feedback.started and not feedback.passed and feedback.message
+
+
+def judge(check, right, wrong):
+    """Every right answer passes; every wrong one gets a message of its own that names the idea."""
+    for answer in right:
+        feedback = check(answer)
+        assert feedback.passed and feedback.share == 1, feedback
+    messages = {}
+    for idea, answer in wrong.items():
+        feedback = check(answer)
+        assert feedback.started and not feedback.passed and 0 <= feedback.share < 1
+        assert idea in feedback.message, feedback
+        messages[feedback.message] = idea
+    assert len(messages) == len(wrong)
+
+
+def test_windows_of():
+    def with_a_loop(mapping, example):
+        found = []
+        for position in range(len(mapping)):
+            if mapping[position] == example:
+                found.append(position)
+        return tuple(found)
+
+    def side_by_side(mapping, example):
+        if example not in mapping:
+            return []
+        first = mapping.index(example)
+        last = len(mapping) - 1 - mapping[::-1].index(example)
+        return list(range(first, last + 1))
+
+    judge(
+        lesson03.check_windows_of,
+        right=[lambda mapping, example: [k for k, owner in enumerate(mapping) if owner == example], with_a_loop],
+        wrong={
+            "how many windows": lambda mapping, example: mapping.count(example),
+            "read the other way": lambda mapping, example: mapping[example],
+            "the positions at which they stand": lambda mapping, example: [v for v in mapping if v == example],
+            "same number of windows": lambda mapping, example: list(range(example * 2, example * 2 + 2)),
+            "side by side": side_by_side,
+        },
+    )
+
+
+def edges_by_formula(n, room, stride):
+    count = 1 if n <= room else 1 + math.ceil((n - room) / (room - stride))
+    return [(k * (room - stride), min(k * (room - stride) + room, n)) for k in range(count)]
+
+
+def edges_by_loop(n, room, stride):
+    start, edges = 0, []
+    while True:
+        edges.append([start, min(start + room, n)])
+        if start + room >= n:
+            return edges
+        start += room - stride
+
+
+def moved_by_stride(n, room, stride):
+    return [(k, min(k + room, n)) for k in range(0, max(1, n - room + stride), stride or room)]
+
+
+def filled_at_the_end(n, room, stride):
+    *others, (_, end) = edges_by_formula(n, room, stride)
+    return [*others, (max(0, end - room), end)]
+
+
+def rounded_down(n, room, stride):
+    count = 1 if n <= room else 1 + (n - room) // (room - stride)
+    return edges_by_formula(n, room, stride)[:count]
+
+
+def test_window_edges():
+    judge(
+        lesson03.check_window_edges,
+        right=[edges_by_formula, edges_by_loop],
+        wrong={
+            "move on by the stride": moved_by_stride,
+            "share nothing": lambda n, room, stride: [(k, min(k + room, n)) for k in range(0, n, room)],
+            "no new token": lambda n, room, stride: [(k, min(k + room, n)) for k in range(0, n, room - stride)],
+            "past the last token": lambda n, room, stride: [
+                (a, a + room) for a, _ in edges_by_formula(n, room, stride)
+            ],
+            "one too small": lambda n, room, stride: [(a, b - 1) for a, b in edges_by_formula(n, room, stride)],
+            "round up": rounded_down,
+            "to fill it": filled_at_the_end,
+            "needs one window": lambda n, room, stride: edges_by_formula(n, room, stride) if n > room else [],
+        },
+    )
+
+
+def best(value, last=False):
+    def choose(edges, token):
+        holders = [k for k, (start, end) in enumerate(edges) if start <= token < end]
+        if last:
+            holders = holders[::-1]
+        return max(holders, key=lambda k: value(token - edges[k][0], edges[k][1] - 1 - token))
+
+    return choose
+
+
+def with_a_loop(edges, token):
+    winner, most = None, -1
+    for k, (start, end) in enumerate(edges):
+        if token in range(start, end) and min(token - start, end - token - 1) > most:
+            winner, most = k, min(token - start, end - token - 1)
+    return winner
+
+
+def test_most_context():
+    judge(
+        lesson03.check_most_context,
+        right=[best(min), with_a_loop],
+        wrong={
+            "the first window with the token": best(lambda left, right: 0),
+            "add left and right": best(lambda left, right: left + right),
+            "richer side": best(max),
+            "not the last": best(min, last=True),
+            "number of that window": lambda edges, token: max(
+                min(token - start, end - 1 - token) for start, end in edges if start <= token < end
+            ),
+            "strictly to its right": lambda edges, token: max(
+                (k for k, (a, b) in enumerate(edges) if a <= token < b),
+                key=lambda k: min(token - edges[k][0], edges[k][1] - token),
+            ),
+            "hold": lambda edges, token: 0,
+        },
+    )
