@@ -5,7 +5,8 @@ no part in it: like ``bert-base-cased``, the encoder has only read text when fin
 
 1. short stretches of passages, with tokens masked at random (Devlin et al. 2019);
 2. pairs, as BERT did: a sentence and a passage about the same thing. In the sentence a whole name, date or quantity is
-   masked, and the passage says it in other words (whole spans masked as in Joshi et al. 2020 and Guu et al. 2020).
+   masked (Guu et al. 2020); the encoder is asked which it was, and where the passage says it, in other words
+   ("recurring span selection", Ram et al. 2021).
 """
 
 import math
@@ -37,8 +38,10 @@ from .corpus import build_corpus, passages, retellings
 from .data import unknown_name
 from .features import make_features
 from .files import whole_folder
+from .model import span_loss
 
-PASSAGES, RETELLINGS = 6000, 24000
+PASSAGES, RETELLINGS = 6000, 40000
+SPAN = ("start_positions", "end_positions")
 MAX_LENGTH = 256  # tokens a window may have; the encoders have no positions beyond, since they would never be trained
 CORPUS_SEED = 7  # another seed than the course's examples: other entries, of the same world
 
@@ -71,8 +74,8 @@ class PretrainConfig:
     """
 
     stages: tuple[Stage, ...] = (
-        Stage(pairs=False, length=64, steps=2400, batch_size=16, masked=0.4, learning_rate=2e-3),
-        Stage(pairs=True, length=MAX_LENGTH, steps=3000, batch_size=8, masked=0.2, learning_rate=2e-3),
+        Stage(pairs=False, length=64, steps=4800, batch_size=16, masked=0.4, learning_rate=2e-3),
+        Stage(pairs=True, length=MAX_LENGTH, steps=6000, batch_size=8, masked=0.15, learning_rate=1e-3),
     )
     vocab_size: int = 4000
     seed: int = 0
@@ -97,10 +100,8 @@ def pretrain(family: str, output_dir: str | Path, config: PretrainConfig | None 
         raise ValueError(unknown_name("family", family, BUILDERS, "see qa_helpers/checkpoints.py"))
     config = config or PretrainConfig()
     texts = passages(PASSAGES, seed=CORPUS_SEED)
-    questions = [row["question"] for row in build_corpus()["train"]]
-    build_tokenizer, build_config = BUILDERS[family]
-    # Question words must be in the vocabulary, so the tokenizer (not the encoder) sees the questions as well.
-    tokenizer = build_tokenizer([*texts, *questions], config.vocab_size)
+    tokenizer = train_tokenizer(family, config.vocab_size)
+    _, build_config = BUILDERS[family]
     set_seed(config.seed)
     encoder = AutoModel.from_config(
         build_config(tokenizer), **({"add_pooling_layer": False} if family == "bert" else {})
@@ -117,11 +118,19 @@ def pretrain(family: str, output_dir: str | Path, config: PretrainConfig | None 
     return history
 
 
-class MaskedLM(nn.Module):
-    """An encoder and a head that predicts masked tokens: hidden → transform → scores by the token embeddings.
+def train_tokenizer(family: str, vocab_size: int):
+    """The tokenizer of a family's small encoder; the same vocabulary on every run."""
+    # Question words must be in the vocabulary, so the tokenizer (not the encoder) sees the questions as well.
+    questions = [row["question"] for row in build_corpus()["train"]]
+    return BUILDERS[family][0]([*passages(PASSAGES, seed=CORPUS_SEED), *questions], vocab_size)
 
-    The head is thrown away afterwards, so one plain head serves all families. It looks at masked positions only (one in
-    five), which costs a fifth of scoring every token against the vocabulary, as the library's classes do.
+
+class MaskedLM(nn.Module):
+    """An encoder with two heads for pretraining, both thrown away afterwards, so that plain ones serve all families.
+
+    One predicts masked tokens: hidden → transform → scores by the token embeddings. It looks at masked positions only,
+    which costs a fraction of scoring every token against the vocabulary, as the library's classes do. The other points
+    at where a passage says what a sentence leaves out.
     """
 
     def __init__(self, encoder: nn.Module):
@@ -130,19 +139,21 @@ class MaskedLM(nn.Module):
         vocabulary, width = encoder.get_input_embeddings().weight.shape
         self.transform = nn.Sequential(nn.Linear(encoder.config.hidden_size, width), nn.GELU(), nn.LayerNorm(width))
         self.bias = nn.Parameter(torch.zeros(vocabulary))
+        self.pointer = nn.Linear(encoder.config.hidden_size, 2)
 
-    def forward(self, input_ids, attention_mask, labels, token_type_ids=None) -> dict:
-        """All (batch, sequence); ``labels``: the token's id where it was masked, -100 elsewhere."""
-        # A short sequence stands at a random place of the window, or the later positions would learn nothing from it.
-        offset = torch.randint(MAX_LENGTH - input_ids.size(1) + 1, ()).item()
-        positions = torch.arange(offset, offset + input_ids.size(1), device=input_ids.device).unsqueeze(0)
+    def forward(
+        self, input_ids, attention_mask, labels, token_type_ids=None, start_positions=None, end_positions=None
+    ) -> dict:
+        """All (batch, sequence); ``labels``: the token's id where it was masked, -100 elsewhere. Positions: (batch,)."""
         segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
-        hidden = self.encoder(
-            input_ids, attention_mask=attention_mask, position_ids=positions, **segments
-        ).last_hidden_state
+        hidden = self.encoder(input_ids, attention_mask=attention_mask, **segments).last_hidden_state
         masked = labels != -100
         scores = self.transform(hidden[masked]) @ self.encoder.get_input_embeddings().weight.T + self.bias
-        return {"loss": nn.functional.cross_entropy(scores, labels[masked])}
+        loss = nn.functional.cross_entropy(scores, labels[masked])
+        if start_positions is not None:
+            starts, ends = self.pointer(hidden).unbind(-1)
+            loss = loss + (span_loss(starts, start_positions) + span_loss(ends, end_positions)) / 2
+        return {"loss": loss}
 
 
 def _start_positions_as_waves(encoder: nn.Module) -> None:
@@ -167,7 +178,7 @@ def _train(model: MaskedLM, tokenizer, rows: Dataset, stage: Stage, config: Pret
             lr_scheduler_type="cosine",
             warmup_steps=0.1,
             weight_decay=0.01,
-            train_sampling_strategy="group_by_length",
+            train_sampling_strategy="group_by_length" if stage.pairs else "random",
             length_column_name="length",
             remove_unused_columns=False,
             logging_steps=min(100, stage.steps),
@@ -210,7 +221,8 @@ class _Masker:
         others = torch.randint(len(self.tokenizer), ids.shape, generator=self.chance)
         shown = torch.where(chosen & (target | (fate < 0.8)), self.tokenizer.mask_token_id, ids)
         shown = torch.where(chosen & ~target & (fate > 0.9), others, shown)
-        return {**{n: batch[n] for n in names}, "input_ids": shown, "labels": torch.where(chosen, ids, -100)}
+        spans = {name: torch.tensor([row[name] for row in rows]) for name in SPAN if name in rows[0]}
+        return {**{n: batch[n] for n in names}, **spans, "input_ids": shown, "labels": torch.where(chosen, ids, -100)}
 
     def _uniform(self, like: torch.Tensor) -> torch.Tensor:
         return torch.rand(like.shape, generator=self.chance)
@@ -231,7 +243,10 @@ def _stretches(tokenizer, texts: Sequence[str], stage: Stage, seed: int) -> Data
 
 
 def _pairs(tokenizer, stage: Stage) -> Dataset:
-    """A sentence and the window of a passage that says the same; ``target``: the tokens of the sentence to mask."""
+    """A sentence and the window of a passage that says the same.
+
+    ``target``: the sentence's tokens to mask; start and end positions: where the passage has what they said.
+    """
     told = retellings(RETELLINGS, seed=CORPUS_SEED)
     examples = [
         {
@@ -244,7 +259,7 @@ def _pairs(tokenizer, stage: Stage) -> Dataset:
         for k, row in enumerate(told)
     ]
     features = make_features(examples, tokenizer, stage.length, stage.length // 4)
-    rows: dict[str, list] = {name: [] for name in (*tokenizer.model_input_names, "length", "target")}
+    rows: dict[str, list] = {name: [] for name in (*tokenizer.model_input_names, *SPAN, "length", "target")}
     for feature in features:
         row = told[feature["example_index"]]
         inside = [
@@ -258,6 +273,8 @@ def _pairs(tokenizer, stage: Stage) -> Dataset:
             rows[name].append(feature[name])
         rows["length"].append(len(feature["input_ids"]))
         rows["target"].append((inside[0], inside[-1] + 1))
+        rows["start_positions"].append(feature["start_positions"])
+        rows["end_positions"].append(feature["end_positions"])
     return Dataset.from_dict(rows)
 
 

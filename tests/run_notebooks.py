@@ -16,6 +16,7 @@ from pathlib import Path
 import nbformat
 from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
+from traitlets.config import Config
 
 ROOT = Path(__file__).resolve().parent.parent
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
@@ -39,6 +40,7 @@ def execute(path: Path, timeout: int = 600) -> nbformat.NotebookNode:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
+        config=Config({"KernelManager": {"transport": "ipc"}}),  # no ports, and no warning about them
     )
     client.execute()
     # Some outputs name the version of Python they were made with; keep only what JupyterLab needs.
@@ -63,7 +65,7 @@ def main() -> int:
         problem = ""
         try:
             executed = execute(path)
-        except (CellExecutionError, CellTimeoutError) as error:
+        except (CellExecutionError, CellTimeoutError, RuntimeError) as error:  # RuntimeError: the kernel died
             problem = str(error).strip()
         seconds = time.perf_counter() - start
         print(f"{path.relative_to(ROOT) if path.is_relative_to(ROOT) else path.name!s:<50} {seconds:6.1f} s  "
