@@ -134,7 +134,7 @@ def decode_answers(
     for feature, (context_tokens, cls_index, example, example_id) in enumerate(rows):
         if example >= len(ids) or ids[example] != example_id:
             raise ValueError(
-                f"feature {feature} was made from example {example_id!r}, which is not number {example} of those given: "
+                f"feature {feature} was made from example {example_id!r}, which is not example {example} of those given: "
                 "decode with the examples that the features were made from, in the same order"
             )
         starts, ends = np.asarray(start_logits[feature]), np.asarray(end_logits[feature])
