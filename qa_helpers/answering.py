@@ -24,7 +24,7 @@ class QuestionAnswerer:
         device: where to run, e.g. ``"cuda"``; None leaves the model where it is.
         batch_size: windows at once.
 
-    >>> answerer = QuestionAnswerer("mini-bert-qa")  # doctest: +SKIP
+    >>> answerer = QuestionAnswerer("runs/first")  # doctest: +SKIP
     >>> answerer(question="Who built it?", context="It was built by Ilse Varn.")  # doctest: +SKIP
     {'score': 0.98, 'start': 16, 'end': 25, 'answer': 'Ilse Varn'}
     """

@@ -106,7 +106,7 @@ def evaluate(
     source: Source = "mini",
     checkpoint: Annotated[
         str, typer.Option(help="A fine-tuned model: a folder, hub id or shipped name.")
-    ] = "mini-bert-qa",
+    ] = "runs/model",
     split: Annotated[str, typer.Option(help="Which split to score.")] = "validation",
     batch_size: Annotated[int, typer.Option(help="Windows at once.")] = 32,
     max_length: MaxLength = None,
@@ -150,7 +150,7 @@ def evaluate(
 
 
 @app.command(
-    epilog="Example: qa-helpers ask 'Who founded the observatory?' --document notes.txt --checkpoint mini-bert-qa"
+    epilog="Example: qa-helpers ask 'Who founded the observatory?' --document notes.txt --checkpoint runs/first"
 )
 def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
@@ -160,7 +160,7 @@ def ask(
     context: Annotated[str | None, typer.Option(help="The text itself, instead of a file.")] = None,
     checkpoint: Annotated[
         str, typer.Option(help="A fine-tuned model: a folder, hub id or shipped name.")
-    ] = "mini-bert-qa",
+    ] = "runs/model",
     top_k: Annotated[int, typer.Option(help="Number of answers.")] = 1,
     no_answer: Annotated[bool, typer.Option(help="Let 'no answer' compete.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,

@@ -29,9 +29,8 @@ def figure(width: float = 8.0, height: float = 3.2, rows: int = 1, columns: int 
         "legend.fontsize": 9,
         "font.size": 10,
     }
-    with plt.rc_context(style):
-        drawn, axes = plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **options)
-    return drawn, axes
+    plt.rcParams.update(style)  # for what is added to the axes later, too
+    return plt.subplots(rows, columns, figsize=(width, height), layout="constrained", **options)
 
 
 def show(drawn: Figure) -> None:
@@ -61,13 +60,13 @@ def plot_span_logits(
     axes.bar(positions - 0.2, start_logits, 0.4, color=BLUE, label="start logit")
     axes.bar(positions + 0.2, end_logits, 0.4, color=ORANGE, label="end logit")
     if span is not None:
-        axes.axvspan(span[0] - 0.5, span[1] + 0.5, color=GREEN, alpha=0.18, zorder=0, label="best span")
+        axes.axvspan(span[0] - 0.5, span[1] + 0.5, color=GREEN, alpha=0.18, zorder=0, label="answer")
     axes.axhline(0, color=INK, linewidth=0.8)
     axes.set_xticks(positions, tokens, rotation=90)
     axes.set_xlim(-0.7, len(tokens) - 0.3)
     axes.set_ylabel("logit")
     axes.set_title(title)
-    axes.legend(loc="upper right", ncols=3)
+    axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
     return drawn
 
 
