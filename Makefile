@@ -1,4 +1,4 @@
-# make lab        open the course in JupyterLab
+# make lab        open the course in JupyterLab (LAB_FLAGS="--no-browser" and the like are passed on)
 # make run        execute every notebook without a browser; a line for each with its time and result
 # make test       unit tests, every notebook again with its outputs compared (nbval), ruff
 # make notebooks  execute the notebooks in place, to commit their outputs
@@ -12,7 +12,7 @@ READY := $(VENV)/.ready
 .PHONY: lab run test unit nbval lint notebooks clean
 
 lab: $(READY)
-	$(BIN)/jupyter lab --notebook-dir=notebooks
+	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_FLAGS)
 
 run: $(READY)
 	$(BIN)/python tests/run_notebooks.py $(NOTEBOOKS)
