@@ -221,7 +221,7 @@ def pretrain(
     start = time.perf_counter()
     history = run(family, output_dir, config)
     console.print(
-        f"masked-token loss {history[0]['loss']:.2f} -> {history[-1]['loss']:.2f} in {time.perf_counter() - start:.0f} s, "
+        f"loss {history[0]['loss']:.2f} -> {history[-1]['loss']:.2f} in {time.perf_counter() - start:.0f} s, "
         f"saved in {output_dir}"
     )
 

@@ -23,10 +23,9 @@ from datasets import Dataset
 from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import nn
 from transformers import (
-    AutoModel,
     BertConfig,
+    BertModel,
     BertTokenizer,
-    PreTrainedConfig,
     Trainer,
     TrainingArguments,
     set_seed,
@@ -91,7 +90,8 @@ def pretrain(family: str, output_dir: str | Path, config: PretrainConfig | None 
         config: see :class:`PretrainConfig`.
 
     Returns:
-        The log: dicts with ``step`` and ``loss`` (mean cross-entropy of the masked tokens, in nats).
+        The log: dicts with ``step`` and ``loss`` (mean cross-entropy of the masked tokens, in nats; with
+        pairs, that of the span to point at is added).
 
     Raises:
         ValueError: unknown family.
@@ -100,12 +100,9 @@ def pretrain(family: str, output_dir: str | Path, config: PretrainConfig | None 
         raise ValueError(unknown_name("family", family, BUILDERS, "see qa_helpers/checkpoints.py"))
     config = config or PretrainConfig()
     texts = passages(PASSAGES, seed=CORPUS_SEED)
-    tokenizer = train_tokenizer(family, config.vocab_size)
-    _, build_config = BUILDERS[family]
+    tokenizer = train_tokenizer(family, config.vocab_size, texts)
     set_seed(config.seed)
-    encoder = AutoModel.from_config(
-        build_config(tokenizer), **({"add_pooling_layer": False} if family == "bert" else {})
-    )
+    encoder = BUILDERS[family][1](tokenizer)
     _start_positions_as_waves(encoder)
     model, history = MaskedLM(encoder), []
     for stage in config.stages:
@@ -118,11 +115,11 @@ def pretrain(family: str, output_dir: str | Path, config: PretrainConfig | None 
     return history
 
 
-def train_tokenizer(family: str, vocab_size: int):
-    """The tokenizer of a family's small encoder; the same vocabulary on every run."""
+def train_tokenizer(family: str, vocab_size: int, texts: Sequence[str]):
+    """The tokenizer of a family's small encoder, made from passages; the same vocabulary on every run."""
     # Question words must be in the vocabulary, so the tokenizer (not the encoder) sees the questions as well.
     questions = [row["question"] for row in build_corpus()["train"]]
-    return BUILDERS[family][0]([*passages(PASSAGES, seed=CORPUS_SEED), *questions], vocab_size)
+    return BUILDERS[family][0]([*texts, *questions], vocab_size)
 
 
 class MaskedLM(nn.Module):
@@ -311,8 +308,8 @@ def _wordpieces(texts: Sequence[str], size: int) -> list[str]:
     return alphabet + frequent[: size - len(alphabet)]
 
 
-def _bert_config(tokenizer) -> PreTrainedConfig:
-    return BertConfig(
+def _bert_encoder(tokenizer) -> BertModel:
+    config = BertConfig(
         vocab_size=len(tokenizer),
         hidden_size=128,
         num_hidden_layers=2,
@@ -324,6 +321,7 @@ def _bert_config(tokenizer) -> PreTrainedConfig:
         attention_probs_dropout_prob=0.0,
         pad_token_id=tokenizer.pad_token_id,
     )
+    return BertModel(config, add_pooling_layer=False)
 
 
-BUILDERS = {FAMILIES["bert"].model_type: (_bert_tokenizer, _bert_config)}
+BUILDERS = {FAMILIES["bert"].model_type: (_bert_tokenizer, _bert_encoder)}

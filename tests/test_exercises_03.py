@@ -3,6 +3,7 @@
 import math
 
 import pytest
+from exercise_checks import judge
 
 from qa_helpers.exercises import lesson03
 
@@ -22,20 +23,6 @@ def test_an_untouched_stub_is_not_a_mistake(check):
 def test_nothing_the_student_writes_makes_a_checker_raise(check, broken):
     feedback = check(broken)
     assert feedback.started and not feedback.passed and feedback.message
-
-
-def judge(check, right, wrong):
-    """Every right answer passes; every wrong one gets a message of its own that names the idea."""
-    for answer in right:
-        feedback = check(answer)
-        assert feedback.passed and feedback.share == 1, feedback
-    messages = {}
-    for idea, answer in wrong.items():
-        feedback = check(answer)
-        assert feedback.started and not feedback.passed and 0 <= feedback.share < 1
-        assert idea in feedback.message, feedback
-        messages[feedback.message] = idea
-    assert len(messages) == len(wrong)
 
 
 def test_windows_of():

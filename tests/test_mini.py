@@ -48,9 +48,9 @@ def test_shipped_encoder_is_small_half_precision_and_headless():
 
 
 def test_shipped_tokenizer_is_the_one_its_command_makes(tokenizer):
-    from qa_helpers.pretraining import PretrainConfig, train_tokenizer
+    from qa_helpers.pretraining import CORPUS_SEED, PASSAGES, PretrainConfig, train_tokenizer
 
-    made = train_tokenizer("bert", PretrainConfig().vocab_size)
+    made = train_tokenizer("bert", PretrainConfig().vocab_size, qa.passages(PASSAGES, seed=CORPUS_SEED))
     assert made.get_vocab() == tokenizer.get_vocab()
 
 
