@@ -2,6 +2,7 @@
 # make run        execute every notebook without a browser; a line for each with its time and result
 # make test       unit tests, every notebook again with its outputs compared (nbval), ruff
 # make notebooks  execute the notebooks in place, to commit their outputs
+# make assets     make the small encoders and mini-bert-qa again (an hour on two cores; nobody needs to)
 # The first call makes a virtual environment in .venv and installs the versions of constraints.txt.
 
 PYTHON ?= python3
@@ -9,7 +10,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lab run test unit nbval lint notebooks clean
+.PHONY: lab run test unit nbval lint notebooks assets clean
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_FLAGS)
@@ -31,6 +32,18 @@ nbval: $(READY)
 
 lint: $(READY)
 	$(BIN)/python -m ruff check qa_helpers tests
+
+# One thread each: a small model gains little from two, and the weights' last digits depend on their number.
+assets: export OMP_NUM_THREADS = 1
+assets: $(READY)
+	$(BIN)/qa-helpers pretrain --family bert --output-dir qa_helpers/assets/mini-bert
+	$(BIN)/qa-helpers pretrain --family roberta --output-dir qa_helpers/assets/mini-roberta
+	$(BIN)/qa-helpers pretrain --family distilbert --output-dir qa_helpers/assets/mini-distilbert
+	for family in albert deberta; do \
+		$(BIN)/qa-helpers pretrain --family $$family --share 0.7 --output-dir qa_helpers/assets/mini-$$family || exit 1; \
+	done
+	$(BIN)/qa-helpers train --source mini --checkpoint mini-bert --epochs 1.8 \
+		--output-dir qa_helpers/assets/mini-bert-qa --half-precision --overwrite
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …")'

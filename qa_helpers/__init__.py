@@ -14,15 +14,28 @@ _PUBLIC = {
     "checkpoints": ["load_model", "load_tokenizer"],
     "features": ["answer_in_window", "label_coverage", "make_features", "span_text"],
     "model": ["ExtractiveQA", "make_batch", "predict_logits", "trace_shapes"],
-    "decoding": ["Candidate", "Prediction", "decode_answers"],
-    "metrics": ["Scores", "exact_match", "f1", "normalize_answer", "score"],
+    "decoding": ["Candidate", "Prediction", "apply_threshold", "decode_answers"],
+    "metrics": ["Scores", "exact_match", "f1", "find_best_threshold", "normalize_answer", "score"],
+    "analysis": ["bootstrap_interval", "calibration", "classify_errors", "question_word", "score_by"],
     "training": ["FineTuneConfig", "FineTuneResult", "fine_tune"],
     "answering": ["QuestionAnswerer"],
     "shapes": ["expect", "shape_table"],
     "course": ["Course", "setup"],
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
-_MODULES = {*_PUBLIC, "plots", "render", "pretraining", "exercises"}
+_MODULES = {
+    *_PUBLIC,
+    "plots",
+    "evaluation_plots",
+    "model_plots",
+    "render",
+    "pretraining",
+    "exercises",
+    "training_plots",
+    "machine",
+    "comparison",
+    "family_plots",
+}
 
 __all__ = ["__version__", *sorted(_HOME)]
 

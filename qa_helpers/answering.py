@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .checkpoints import load_model, load_tokenizer, require_offsets
+from .checkpoints import load_model, load_tokenizer, longest_input, require_offsets
 from .decoding import best_spans
 from .features import check_room, span_text, window_layout
 from .model import MODEL_INPUTS, predict_logits
@@ -79,7 +79,7 @@ class QuestionAnswerer:
         if top_k < 1 or max_answer_len < 1:
             raise ValueError(f"top_k and max_answer_len start at 1, got {top_k} and {max_answer_len}")
         pairs = _as_pairs(inputs, question, context)
-        limit = min(self.tokenizer.model_max_length, getattr(self.model.config, "max_position_embeddings", 384), 384)
+        limit = min(self.tokenizer.model_max_length, longest_input(self.model.config) or 384, 384)
         max_length = max_seq_len or limit
         stride = min(max_length // 2, 128) if doc_stride is None else doc_stride
         # Widening to whole words makes some spans alike; as in the pipeline, more are taken so that top_k remain, and
@@ -149,7 +149,9 @@ class QuestionAnswerer:
         if align_to_words:
             first, last = window.token_to_word(start), window.token_to_word(end)
             if first is not None and last is not None:
-                return window.word_to_chars(first, 1)[0], window.word_to_chars(last, 1)[1]
+                a, b = window.word_to_chars(first, 1)[0], window.word_to_chars(last, 1)[1]
+                text = context[a:b]  # DeBERTa's words begin with the space before them
+                return a + len(text) - len(text.lstrip()), b - len(text) + len(text.rstrip())
         a, b, _ = span_text(context, window.offsets, start, end)
         return a, b
 

@@ -10,6 +10,7 @@ from importlib.resources import files
 from pathlib import Path
 
 import torch
+from tokenizers import Regex, pre_tokenizers
 from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
@@ -27,19 +28,26 @@ class Family:
         model_type: ``config.model_type`` of its checkpoints.
         mini: the small encoder shipped with the course.
         hub: the checkpoint to use with a network and a GPU.
-        segments: whether the model has an embedding for question/context segments (``token_type_ids``).
     """
 
     name: str
     model_type: str
     mini: str
     hub: str
-    segments: bool
 
 
-FAMILIES = {family.model_type: family for family in (Family("BERT", "bert", "mini-bert", "bert-base-cased", True),)}
+FAMILIES = {
+    family.model_type: family
+    for family in (
+        Family("BERT", "bert", "mini-bert", "bert-base-cased"),
+        Family("DistilBERT", "distilbert", "mini-distilbert", "distilbert-base-cased"),
+        Family("RoBERTa", "roberta", "mini-roberta", "roberta-base"),
+        Family("ALBERT", "albert", "mini-albert", "albert-base-v2"),
+        Family("DeBERTa", "deberta-v2", "mini-deberta", "microsoft/deberta-v3-base"),  # versions 2 and 3 are one type
+    )
+}
 MINI_CHECKPOINTS = tuple(family.mini for family in FAMILIES.values())
-HUB_CHECKPOINTS = tuple(family.hub for family in FAMILIES.values())
+HUB_CHECKPOINTS = (*(family.hub for family in FAMILIES.values()), "microsoft/deberta-base")
 
 
 def locate(checkpoint: str | Path) -> str:
@@ -71,6 +79,16 @@ def shipped_checkpoints() -> list[str]:
     return sorted(config.parent.name for config in ASSETS.glob("*/config.json"))
 
 
+def family_of(checkpoint: str | Path = "mini-bert") -> Family | None:
+    """The family that a checkpoint's configuration names; None if it is none of the course's.
+
+    Raises:
+        ValueError: unknown checkpoint, or no network.
+    """
+    config = _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, locate(checkpoint))
+    return FAMILIES.get(config.model_type)
+
+
 def load_tokenizer(checkpoint: str | Path = "mini-bert"):
     """Load the fast tokenizer of a checkpoint, ready for question/context pairs.
 
@@ -83,13 +101,43 @@ def load_tokenizer(checkpoint: str | Path = "mini-bert"):
     place = locate(checkpoint)
     tokenizer = _from_hub_or_disk(AutoTokenizer.from_pretrained, checkpoint, place)
     require_offsets(tokenizer)
-    family = FAMILIES.get(_from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, place).model_type)
-    names = [n for n in tokenizer.model_input_names if n != "token_type_ids"]
-    has_segments = family.segments if family else len(names) < len(tokenizer.model_input_names)
-    tokenizer.model_input_names = [names[0], *(["token_type_ids"] if has_segments else []), *names[1:]]
+    return settle_tokenizer(tokenizer, _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, place))
+
+
+def settle_tokenizer(tokenizer, config):
+    """Make a tokenizer return what the model of ``config`` takes, and read special tokens in a text as plain text."""
+    # ALBERT's leaves the segments out although the model has them; DeBERTa's gives them although it has none.
+    names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
+    segments = ["token_type_ids"] if getattr(config, "type_vocab_size", 0) > 1 else []
+    tokenizer.model_input_names = [names[0], *segments, *names[1:]]
     # Without this, a "[SEP]" typed by a user ends the segment; with it, it is five characters like any others.
     tokenizer.split_special_tokens = True
+    _split_typed_special_tokens(tokenizer)
     return tokenizer
+
+
+def _split_typed_special_tokens(tokenizer) -> None:
+    """Cut a special token typed in a text behind its first character, where the vocabulary would take it whole.
+
+    A unigram vocabulary (ALBERT, DeBERTa 2 and 3) holds its special tokens as pieces like any others, and of the highest
+    score, so ``split_special_tokens`` alone does not help there.
+    """
+    names = sorted(set(tokenizer.all_special_tokens))
+    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
+    typed = tokenizer(names, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    if any(special & set(ids) for ids in typed):
+        pattern = "|".join(f"{re.escape(name[0])}(?={re.escape(name[1:])})" for name in names)
+        backend = tokenizer.backend_tokenizer
+        cut = pre_tokenizers.Split(Regex(pattern), "isolated")
+        backend.pre_tokenizer = pre_tokenizers.Sequence([backend.pre_tokenizer, cut])
+
+
+def longest_input(config) -> int | None:
+    """The most tokens that a model of ``config`` has positions for; None if its configuration does not say."""
+    positions = getattr(config, "max_position_embeddings", None)
+    if positions and config.model_type in ("roberta", "camembert", "xlm-roberta"):
+        positions -= getattr(config, "pad_token_id", 1) + 1  # their position numbers begin behind the padding id
+    return positions
 
 
 def require_offsets(tokenizer) -> None:

@@ -1,4 +1,4 @@
-"""The command line: ``qa-helpers train | evaluate | ask | corpus | pretrain`` (also ``python -m qa_helpers``).
+"""The command line: ``qa-helpers train | evaluate | ask | compare | corpus | pretrain`` (also ``python -m qa_helpers``).
 
 Heavy imports stand inside the commands, so that ``--help`` answers at once.
 """
@@ -19,8 +19,8 @@ app = typer.Typer(
     no_args_is_help=True,
     pretty_exceptions_enable=False,
     rich_markup_mode="rich",
-    help="Extractive question answering: fine-tune, evaluate and ask. The embedded source 'mini' and checkpoint "
-    "'mini-bert' need neither network nor GPU.",
+    help="Extractive question answering: fine-tune, evaluate and ask. The embedded source 'mini' and the checkpoints "
+    "'mini-bert' and 'mini-bert-qa' need neither network nor GPU.",
 )
 console = Console(highlight=False)
 
@@ -28,13 +28,22 @@ Source = Annotated[
     str, typer.Option(help="mini, mini_v2, squad, squad_v2, a hub id, a SQuAD JSON file or a folder of them.")
 ]
 Checkpoint = Annotated[str, typer.Option(help="A shipped name (mini-bert), a hub id (bert-base-cased) or a folder.")]
-MaxLength = Annotated[int | None, typer.Option(help="Tokens per window; default 384, or 192 for the mini checkpoints.")]
+TrainedCheckpoint = Annotated[
+    str, typer.Option(help="A fine-tuned model: a folder, a hub id or a shipped name (mini-bert-qa).")
+]
+MaxLength = Annotated[int | None, typer.Option(help="Tokens per window; default 384, or 256 for the mini checkpoints.")]
 Stride = Annotated[
-    int | None, typer.Option(help="Tokens shared by neighbouring windows; default a third of max-length.")
+    int | None,
+    typer.Option(
+        help="Tokens shared by neighbouring windows; default a third of max-length (a quarter for the mini checkpoints)."
+    ),
 ]
 MaxAnswerLength = Annotated[int, typer.Option(help="Longest answer in tokens.")]
 NullThreshold = Annotated[
     float | None, typer.Option(help="Answer '' where null score - best score exceeds this (SQuAD 2.0).")
+]
+AlignToWords = Annotated[
+    bool | None, typer.Option(help="Widen answers to whole words; default only for the mini checkpoints.")
 ]
 Limit = Annotated[int | None, typer.Option(help="Use only the first N examples of each split.")]
 
@@ -55,11 +64,13 @@ def train(
     stride: Stride = None,
     max_answer_length: MaxAnswerLength = 30,
     null_threshold: NullThreshold = None,
+    align_to_words: AlignToWords = None,
     seed: Annotated[int, typer.Option(help="Of shuffling, dropout and the new head.")] = 42,
-    precision: Annotated[str, typer.Option(help="auto, bf16 or float32.")] = "auto",
+    precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or float32.")] = "auto",
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints to resume from.")] = None,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint in output-dir.")] = True,
     overwrite: Annotated[bool, typer.Option(help="Replace a finished model in output-dir.")] = False,
+    half_precision: Annotated[bool, typer.Option(help="Save in half precision: half the size.")] = False,
     limit: Limit = None,
 ):
     """Fine-tune a checkpoint on a source's train split and score it on the validation split."""
@@ -82,6 +93,7 @@ def train(
         stride=stride,
         max_answer_length=max_answer_length,
         null_threshold=null_threshold,
+        align_to_words=small if align_to_words is None else align_to_words,
         seed=seed,
         precision=precision,
         save_every=save_every,
@@ -98,15 +110,15 @@ def train(
     )
     if result.scores:
         console.print(f"validation: {result.scores}")
-    console.print(f"model saved in {output_dir}")
+    if half_precision:
+        _save_halved(result.model, tokenizer, output_dir)
+    console.print(f"model saved in {output_dir}" + (" in half precision" if half_precision else ""))
 
 
 @app.command(epilog="Example: qa-helpers evaluate --source mini --checkpoint runs/first")
 def evaluate(
     source: Source = "mini",
-    checkpoint: Annotated[
-        str, typer.Option(help="A fine-tuned model: a folder, hub id or shipped name.")
-    ] = "runs/model",
+    checkpoint: TrainedCheckpoint = "mini-bert-qa",
     split: Annotated[str, typer.Option(help="Which split to score.")] = "validation",
     batch_size: Annotated[int, typer.Option(help="Windows at once.")] = 32,
     max_length: MaxLength = None,
@@ -114,6 +126,7 @@ def evaluate(
     n_best: Annotated[int, typer.Option(help="Candidates per example.")] = 20,
     max_answer_length: MaxAnswerLength = 30,
     null_threshold: NullThreshold = None,
+    align_to_words: AlignToWords = None,
     predictions: Annotated[
         Path | None, typer.Option(help="Write id -> answer as JSON, the format of SQuAD's own scripts.")
     ] = None,
@@ -133,14 +146,17 @@ def evaluate(
         raise ValueError(f"source {source!r} has no split {split!r}; it holds {', '.join(data)}")
     examples = _limited(data, limit)[split]
     tokenizer, model = load_tokenizer(checkpoint), load_model(checkpoint, needs_head=True)
-    max_length, stride, _ = _window(model, max_length, stride)
+    max_length, stride, small = _window(model, max_length, stride)
+    widen = small if align_to_words is None else align_to_words
     start = time.perf_counter()
     features = make_features(examples, tokenizer, max_length, stride, labels=False)
     logits = predict_logits(_to_device(model), features, batch_size, progress=sys.stderr.isatty())
-    answers = decode_answers(examples, features, *logits, n_best, max_answer_length, null_threshold)
+    answers = decode_answers(examples, features, *logits, n_best, max_answer_length, null_threshold, widen)
     scores = score(answers, examples)
     seconds = time.perf_counter() - start
     console.print(f"{split}: {scores}, {len(features):,} windows in {seconds:.0f} s")
+    if scores.has_answer and scores.no_answer:
+        console.print(f"  questions with an answer {scores.has_answer}, without {scores.no_answer}")
     if predictions:
         with whole_file(predictions) as partial:
             partial.write_text(
@@ -158,9 +174,7 @@ def ask(
         Path | None, typer.Option(help="A text file (UTF-8); '-' or nothing reads standard input.")
     ] = None,
     context: Annotated[str | None, typer.Option(help="The text itself, instead of a file.")] = None,
-    checkpoint: Annotated[
-        str, typer.Option(help="A fine-tuned model: a folder, hub id or shipped name.")
-    ] = "runs/model",
+    checkpoint: TrainedCheckpoint = "mini-bert-qa",
     top_k: Annotated[int, typer.Option(help="Number of answers.")] = 1,
     no_answer: Annotated[bool, typer.Option(help="Let 'no answer' compete.")] = False,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
@@ -186,6 +200,25 @@ def ask(
     console.print(table)
 
 
+@app.command(epilog="Example: qa-helpers compare --families bert,albert --seeds 2 --output-file runs/scores.json")
+def compare(
+    output_file: Annotated[
+        Path, typer.Option(help="JSON with a row per run. Runs it holds already are not repeated.")
+    ] = Path("runs/family_scores.json"),
+    families: Annotated[str, typer.Option(help="all, or some of bert,distilbert,roberta,albert,deberta.")] = "all",
+    seeds: Annotated[int, typer.Option(help="Runs per family.")] = 5,
+    steps: Annotated[int, typer.Option(help="Optimizer steps of 16 windows in each run.")] = 300,
+    limit: Limit = None,
+):
+    """Fine-tune the small encoders of all families, several times each, and keep EM, F1 and time (lesson 08)."""
+    from .comparison import CompareSettings, compare_families
+
+    names = None if families == "all" else [name.strip() for name in families.split(",")]
+    settings = CompareSettings(steps=steps, limit=limit)
+    runs = compare_families(output_file, names, seeds, settings, lambda line: console.print(line, soft_wrap=True))
+    console.print(f"{len(runs)} runs in {output_file}")
+
+
 @app.command(epilog="Example: qa-helpers corpus --output-dir data/mini --version 2.0")
 def corpus(
     output_dir: Annotated[Path, typer.Option(help="Where train-v….json and dev-v….json go.")],
@@ -204,26 +237,18 @@ def corpus(
 @app.command(epilog="Example: qa-helpers pretrain --family bert --output-dir runs/mini-bert")
 def pretrain(
     output_dir: Annotated[Path, typer.Option(help="Where the encoder and its tokenizer go.")],
-    family: Annotated[str, typer.Option(help="bert.")] = "bert",
+    family: Annotated[str, typer.Option(help="bert, distilbert, roberta, albert or deberta.")] = "bert",
     share: Annotated[float, typer.Option(help="Do only this share of the steps (1 is what is shipped).")] = 1.0,
     seed: Annotated[int, typer.Option(help="Of weights, masks and order.")] = 0,
 ):
     """Pretrain a small encoder by masked language modelling on corpus passages (minutes on two cores)."""
-    from dataclasses import replace
-
     from .pretraining import PretrainConfig
     from .pretraining import pretrain as run
 
-    config = PretrainConfig(seed=seed)
-    config = replace(config, stages=tuple(replace(s, steps=max(1, round(share * s.steps))) for s in config.stages))
-    for stage in config.stages:
-        console.print(f"{family}: {stage.steps} steps of {stage.batch_size} sequences of up to {stage.length} tokens")
+    config = PretrainConfig(seed=seed, share=share)
     start = time.perf_counter()
-    history = run(family, output_dir, config)
-    console.print(
-        f"loss {history[0]['loss']:.2f} -> {history[-1]['loss']:.2f} in {time.perf_counter() - start:.0f} s, "
-        f"saved in {output_dir}"
-    )
+    run(family, output_dir, config, report=lambda line: console.print(line, soft_wrap=True))
+    console.print(f"{time.perf_counter() - start:.0f} s, saved in {output_dir}")
 
 
 def main() -> None:
@@ -243,9 +268,23 @@ def _limited(data, limit: int | None):
 
 def _window(model, max_length: int | None, stride: int | None) -> tuple[int, int, bool]:
     """Window length and stride that suit a model, and whether it is one of the course's small ones."""
+    from .checkpoints import longest_input
+
     small = model.config.hidden_size <= 128
-    max_length = max_length or min(384, getattr(model.config, "max_position_embeddings", 384))
-    return max_length, max_length // 3 if stride is None else stride, small
+    max_length = max_length or min(384, longest_input(model.config) or 384)
+    return max_length, (max_length // (4 if small else 3)) if stride is None else stride, small
+
+
+def _save_halved(model, tokenizer, output_dir: str) -> None:
+    """Replace a trained model in its folder by the same in half precision; load_model reads it as float32."""
+    from accelerate import PartialState
+
+    from .files import whole_folder
+    from .training import save_model
+
+    if PartialState().is_main_process:
+        with whole_folder(output_dir) as partial:
+            save_model(model.half(), tokenizer, partial)
 
 
 def _to_device(model):

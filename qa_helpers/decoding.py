@@ -1,7 +1,7 @@
 """Decoding: start and end logits → the best spans → answers, exactly, over all windows of an example."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 
 import numpy as np
 from datasets import Dataset
@@ -99,6 +99,7 @@ def decode_answers(
     n_best: int = 20,
     max_answer_length: int = 30,
     null_threshold: float | None = None,
+    align_to_words: bool = False,
 ) -> list[Prediction]:
     """Turn logits into one answer per example: the best valid span of all its windows.
 
@@ -110,6 +111,7 @@ def decode_answers(
         max_answer_length: the longest answer, in tokens.
         null_threshold: None always answers; a number says "no answer" where ``null_score - score`` exceeds it
             (SQuAD 2.0; 0 is neutral, the best value is tuned on validation data).
+        align_to_words: widen answers to whole words (see :func:`whole_words`), as transformers' pipeline did by default.
 
     Returns:
         One :class:`Prediction` per example, in order.
@@ -129,7 +131,7 @@ def decode_answers(
     spans: list[list] = [[] for _ in ids]  # (score, feature, start token, end token)
     null_scores = np.full(len(ids), np.inf)
     columns = features.select_columns(["context_tokens", "cls_index", "example_index", "example_id"])[:]
-    offsets = features.with_format("numpy")["offset_mapping"][:]
+    offsets = offset_arrays(features)
     rows = zip(columns["context_tokens"], columns["cls_index"], columns["example_index"], columns["example_id"])
     for feature, (context_tokens, cls_index, example, example_id) in enumerate(rows):
         if example >= len(ids) or ids[example] != example_id:
@@ -148,18 +150,47 @@ def decode_answers(
         for start, end, score in zip(*best_spans(starts, ends, context_tokens, n_best, max_answer_length)):
             spans[example].append((float(score), feature, int(start), int(end)))
     return [
-        _predict(ids[k], contexts[k], spans[k], offsets, float(null_scores[k]), n_best, null_threshold)
+        _predict(ids[k], contexts[k], spans[k], offsets, float(null_scores[k]), n_best, null_threshold, align_to_words)
         for k in range(len(ids))
     ]
 
 
-def _predict(example_id, context, spans, offsets, null_score, n_best, null_threshold) -> Prediction:
+def offset_arrays(features: Dataset) -> list[np.ndarray]:
+    """The ``offset_mapping`` of every feature as an array (tokens, 2).
+
+    Straight from the table's memory: the library's own conversion makes an object for every token, which took longer
+    than all of decoding.
+    """
+    arrays: list[np.ndarray] = []
+    for chunk in features.select_columns(["offset_mapping"]).with_format("arrow")[:]["offset_mapping"].chunks:
+        pairs = chunk.flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, 2)
+        arrays += np.split(pairs, np.cumsum(chunk.value_lengths().to_numpy(zero_copy_only=False))[:-1])
+    return arrays
+
+
+def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
+    """Characters [start, end) widened so that neither edge lies between two letters or digits.
+
+    A rare name is many tokens, and a span of tokens may end inside it. For languages that put no space between words
+    this widens too far.
+    """
+    while start > 0 and context[start - 1].isalnum() and context[start].isalnum():
+        start -= 1
+    while end < len(context) and context[end - 1].isalnum() and context[end].isalnum():
+        end += 1
+    return start, end
+
+
+def _predict(example_id, context, spans, offsets, null_score, n_best, null_threshold, align_to_words) -> Prediction:
     if not spans:
         raise ValueError(f"example {example_id!r} has no features: decode all features of the examples together")
     spans.sort(key=lambda span: (-span[0], span[1:]))
     found: dict[tuple[int, int], tuple[float, str]] = {}
     for score, feature, start, end in spans:
         a, b, text = span_text(context, offsets[feature], start, end)
+        if text and align_to_words:
+            a, b = whole_words(context, a, b)
+            text = context[a:b]
         if text:  # neighbouring windows share tokens: the same characters count once, with their best score
             found.setdefault((a, b), (score, text))
         if len(found) == n_best:
@@ -173,6 +204,35 @@ def _predict(example_id, context, spans, offsets, null_score, n_best, null_thres
         for ((a, b), (score, text)), weight in zip(found.items(), weights / weights.sum())
     ]
     best = candidates[0]
-    if null_threshold is not None and null_score - best.score > null_threshold:
-        return Prediction(example_id, "", 0, 0, best.score, best.probability, null_score, candidates)
-    return Prediction(example_id, best.text, best.start, best.end, best.score, best.probability, null_score, candidates)
+    answered = Prediction(
+        example_id, best.text, best.start, best.end, best.score, best.probability, null_score, candidates
+    )
+    return _decide(answered, null_threshold)
+
+
+def apply_threshold(predictions: Sequence[Prediction], null_threshold: float | None) -> list[Prediction]:
+    """Decide anew between the best span and "no answer", without decoding again.
+
+    Args:
+        predictions: what :func:`decode_answers` returned, at any threshold.
+        null_threshold: as there: None always answers; a number says "no answer" where ``null_score - score`` exceeds it
+            (infinity always answers, minus infinity never).
+
+    Returns:
+        What ``decode_answers`` would return at that threshold.
+
+    Raises:
+        ValueError: a prediction has no n-best to take the span from.
+    """
+    return [_decide(prediction, null_threshold) for prediction in predictions]
+
+
+def _decide(prediction: Prediction, null_threshold: float | None) -> Prediction:
+    if not prediction.n_best:
+        raise ValueError(
+            f"the prediction of example {prediction.example_id!r} has no n-best; decode it with decode_answers"
+        )
+    if null_threshold is not None and prediction.score_difference > null_threshold:
+        return replace(prediction, text="", start=0, end=0)
+    best = prediction.n_best[0]
+    return replace(prediction, text=best.text, start=best.start, end=best.end)

@@ -5,6 +5,7 @@ so that an answer cut by one window's edge stands whole in the next (Devlin et a
 ``stride`` is the overlap here, as in the tokenizers library, not the step).
 """
 
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 
@@ -236,9 +237,13 @@ def span_text(context: str, offsets, start: int, end: int) -> tuple[int, int, st
         start, end: token indices, end inclusive.
 
     Returns:
-        Characters [start, end) and the text between; spaces that some tokenizers count to a token are left out.
+        Characters [start, end) and the text between. Spaces that some tokenizers count to a token are left out;
+        combining marks that some drop are put back to the letter before them.
     """
     a, b = int(offsets[start][0]), int(offsets[end][1])
+    beyond = offsets[end + 1] if end + 1 < len(offsets) else (0, 0)
+    while b < len(context) and unicodedata.category(context[b])[0] == "M" and not beyond[0] <= b < beyond[1]:
+        b += 1
     text = context[a:b]
     a += len(text) - len(text.lstrip())
     text = text.strip()

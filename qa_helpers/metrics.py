@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 import numpy as np
 from datasets import Dataset
 
-from .decoding import Prediction
+from .decoding import Prediction, apply_threshold
 
 _ARTICLES = re.compile(r"\b(a|an|the)\b")
 _NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
@@ -45,15 +45,20 @@ class Scores:
     """Mean scores of a set of examples.
 
     Attributes:
-        exact_match, f1: in 0..100; NaN where there is no example of the kind.
+        exact_match, f1: in 0..100.
         total: number of examples.
         per_example: arrays (examples,) of ``exact_match`` and ``f1`` in 0..1, in the order of the examples.
+        has_answer, no_answer: the scores of the examples with acceptable answers and of those without, SQuAD 2.0's
+            "HasAns" and "NoAns"; None where the set holds only the other kind. Of an example without answers EM and F1
+            are 1 if the prediction is "", else 0.
     """
 
     exact_match: float
     f1: float
     total: int
     per_example: dict[str, np.ndarray] = field(default_factory=dict, repr=False, compare=False)
+    has_answer: "Scores | None" = None
+    no_answer: "Scores | None" = None
 
     def __str__(self) -> str:
         return f"EM {self.exact_match:.1f} / F1 {self.f1:.1f} ({self.total} examples)"
@@ -68,7 +73,7 @@ def score(predictions: Sequence[Prediction] | Mapping[str, str], examples: Datas
             SQuAD 2.0's official script does; an example with no answers expects "".
 
     Returns:
-        :class:`Scores` in 0..100.
+        :class:`Scores` in 0..100, with the split into answerable and unanswerable questions.
 
     Raises:
         ValueError: an example has no prediction, or there are no examples.
@@ -77,7 +82,7 @@ def score(predictions: Sequence[Prediction] | Mapping[str, str], examples: Datas
         texts = dict(predictions)
     else:
         texts = {prediction.example_id: prediction.text for prediction in predictions}
-    ems, f1s = [], []
+    ems, f1s, answerable = [], [], []
     for example in examples:
         identifier = example["id"]
         if identifier not in texts:
@@ -85,7 +90,51 @@ def score(predictions: Sequence[Prediction] | Mapping[str, str], examples: Datas
         answers = [text for text in example["answers"]["text"] if normalize_answer(text)] or [""]
         ems.append(max(exact_match(texts[identifier], answer) for answer in answers))
         f1s.append(max(f1(texts[identifier], answer) for answer in answers))
+        answerable.append(len(example["answers"]["text"]) > 0)
     if not ems:
         raise ValueError("there are no examples to score")
-    per_example = {"exact_match": np.array(ems), "f1": np.array(f1s)}
-    return Scores(100 * float(np.mean(ems)), 100 * float(np.mean(f1s)), len(ems), per_example)
+    ems, f1s, answerable = np.array(ems), np.array(f1s), np.array(answerable)
+    split = (_mean(ems[kind], f1s[kind]) if kind.any() else None for kind in (answerable, ~answerable))
+    return _mean(ems, f1s, *split)
+
+
+def _mean(ems: np.ndarray, f1s: np.ndarray, has_answer=None, no_answer=None) -> Scores:
+    per_example = {"exact_match": ems, "f1": f1s}
+    return Scores(100 * float(ems.mean()), 100 * float(f1s.mean()), len(ems), per_example, has_answer, no_answer)
+
+
+def find_best_threshold(
+    predictions: Sequence[Prediction], examples: Dataset | Sequence[dict], by: str = "f1"
+) -> tuple[float, Scores]:
+    """The null threshold with the best score over all examples: SQuAD 2.0's "best F1" and "best exact" thresholds.
+
+    Every threshold that makes a difference is tried, which takes one sorting: an example whose ``score_difference``
+    is at most the threshold is answered, the others get "no answer".
+
+    Args:
+        predictions: what :func:`qa_helpers.decode_answers` returned for the examples, at any threshold.
+        examples: rows with ``id`` and ``answers``.
+        by: "f1" or "exact_match".
+
+    Returns:
+        (threshold, the scores at it). Of several that are equally good the lowest; minus infinity where it is best
+        never to answer. A threshold chosen on the examples that are then reported flatters the model a little: choose
+        it on others.
+
+    Raises:
+        ValueError: another ``by``, or an example has no prediction.
+    """
+    if by not in ("f1", "exact_match"):
+        raise ValueError(f"by is 'f1' or 'exact_match', got {by!r}")
+    answered = score(apply_threshold(predictions, None), examples).per_example[by]
+    refused = score({p.example_id: "" for p in predictions}, examples).per_example[by]
+    by_id = {p.example_id: p.score_difference for p in predictions}
+    differences = np.array([by_id[example["id"]] for example in examples])
+    order = np.argsort(differences, kind="stable")
+    # gains[k]: what is won in total by answering the k examples with the smallest differences.
+    gains = np.concatenate([[0.0], np.cumsum((answered - refused)[order])])
+    thresholds = np.concatenate([[-np.inf], differences[order]])
+    usable = np.append(thresholds[1:] > thresholds[:-1], True)  # examples with equal differences go together
+    best = np.flatnonzero(usable & (gains >= gains[usable].max() - 1e-9))[0]
+    threshold = float(thresholds[best])
+    return threshold, score(apply_threshold(predictions, threshold), examples)

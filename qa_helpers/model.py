@@ -13,7 +13,7 @@ from torch import nn
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
-from .checkpoints import load_model
+from .checkpoints import load_model, longest_input
 from .shapes import shape_table
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -172,18 +172,28 @@ def predict_logits(
     return start_logits, end_logits
 
 
+def half_precision(device: str | torch.device) -> torch.dtype | None:
+    """The number format of autocast that suits a device.
+
+    Returns:
+        bfloat16 on a GPU that computes in it (compute capability 8.0 or more), float16 on an older one (Colab's T4:
+        there PyTorch only imitates bfloat16, slowly), None on a CPU.
+    """
+    if torch.device(device).type != "cuda":
+        return None
+    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
+
+
 def autocast(device: torch.device):
-    """bfloat16 autocast on a GPU that has it; nothing elsewhere."""
-    usable = device.type == "cuda" and torch.cuda.is_bf16_supported()
-    return torch.autocast(device.type, dtype=torch.bfloat16, enabled=usable)
+    """Autocast to :func:`half_precision` on a GPU; nothing elsewhere."""
+    dtype = half_precision(device)
+    return torch.autocast(device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
 
 
 def check_fits(model: nn.Module, input_ids, lengths) -> None:
     """Raise a ValueError if windows do not fit a model: too many tokens, or token ids beyond its vocabulary."""
     config = model.config
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions and config.model_type in ("roberta", "camembert", "xlm-roberta"):
-        positions -= 2  # its position ids start after the padding id
+    positions = longest_input(config)
     relative = getattr(config, "position_biased_input", True) is False
     if positions and not relative and lengths.max() > positions:
         raise ValueError(

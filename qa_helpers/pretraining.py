@@ -9,30 +9,22 @@ no part in it: like ``bert-base-cased``, the encoder has only read text when fin
    ("recurring span selection", Ram et al. 2021).
 """
 
-import math
 import random
 import sys
 import tempfile
-from collections import Counter
-from collections.abc import Sequence
-from dataclasses import dataclass
+import time
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import torch
 from datasets import Dataset
-from tokenizers import Tokenizer, models, pre_tokenizers, trainers
 from torch import nn
-from transformers import (
-    BertConfig,
-    BertModel,
-    BertTokenizer,
-    Trainer,
-    TrainingArguments,
-    set_seed,
-)
+from transformers import Trainer, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
-from .checkpoints import FAMILIES
+from ._small_encoders import MAX_LENGTH, SMALL_ENCODERS, start_positions_as_waves, take_over_bert
+from .checkpoints import load_model, load_tokenizer, settle_tokenizer
 from .corpus import build_corpus, passages, retellings
 from .data import unknown_name
 from .features import make_features
@@ -41,7 +33,6 @@ from .model import span_loss
 
 PASSAGES, RETELLINGS = 6000, 40000
 SPAN = ("start_positions", "end_positions")
-MAX_LENGTH = 256  # tokens a window may have; the encoders have no positions beyond, since they would never be trained
 CORPUS_SEED = 7  # another seed than the course's examples: other entries, of the same world
 
 
@@ -50,7 +41,8 @@ class Stage:
     """One stretch of pretraining: ``steps`` optimizer steps of ``batch_size`` sequences of up to ``length`` tokens.
 
     ``pairs``: sentence and passage instead of stretches of text. ``masked``: share of tokens to predict.
-    ``learning_rate``: peak of a cosine schedule.
+    ``learning_rate``: peak of the schedule, which after a short rise either falls to 0 like a cosine or stays
+    ("constant_with_warmup", for a stage that another one continues).
     """
 
     pairs: bool
@@ -59,6 +51,17 @@ class Stage:
     batch_size: int
     masked: float
     learning_rate: float
+    schedule: str = "cosine"
+
+
+STAGES = (
+    Stage(pairs=False, length=64, steps=4000, batch_size=16, masked=0.4, learning_rate=2e-3),
+    Stage(True, 96, 5000, 16, masked=0.0, learning_rate=1e-3, schedule="constant_with_warmup"),
+    Stage(True, MAX_LENGTH, 8000, 8, masked=0.0, learning_rate=1e-3),
+)
+STAGES_AFTER_BERT = (
+    Stage(True, MAX_LENGTH, 3000, 8, masked=0.0, learning_rate=5e-4),
+)  # DistilBERT starts from mini-bert
 
 
 @dataclass(frozen=True)
@@ -66,60 +69,95 @@ class PretrainConfig:
     """Settings of a pretraining run.
 
     Attributes:
-        stages: see :class:`Stage`. More is masked than BERT's 15 %: so small a model learns faster from more questions.
+        stages: see :class:`Stage`; None takes the family's. First more is masked than BERT's 15 %: so small a model
+            learns faster from more questions. Pairs come short first, which is where matching is learned, and then as
+            long as windows are.
+        share: do only this share of each stage's steps.
         vocab_size: tokens.
         seed: of weights, masks and order.
         progress: None shows a bar on a terminal only.
     """
 
-    stages: tuple[Stage, ...] = (
-        Stage(pairs=False, length=64, steps=4800, batch_size=16, masked=0.4, learning_rate=2e-3),
-        Stage(pairs=True, length=MAX_LENGTH, steps=6000, batch_size=8, masked=0.15, learning_rate=1e-3),
-    )
+    stages: tuple[Stage, ...] | None = None
+    share: float = 1.0
     vocab_size: int = 4000
     seed: int = 0
     progress: bool | None = None
 
+    def stages_of(self, family: str) -> list[Stage]:
+        """The stages of a family's run, ``share`` applied."""
+        stages = self.stages or (STAGES_AFTER_BERT if family == "distilbert" else STAGES)
+        return [replace(stage, steps=max(1, round(self.share * stage.steps))) for stage in stages]
 
-def pretrain(family: str, output_dir: str | Path, config: PretrainConfig | None = None) -> list[dict]:
+
+def pretrain(
+    family: str,
+    output_dir: str | Path,
+    config: PretrainConfig | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[dict]:
     """Train a small encoder of a family from scratch and save it.
 
     Args:
-        family: ``"bert"`` (see ``checkpoints.FAMILIES``).
+        family: ``"bert"``, ``"distilbert"``, ``"roberta"``, ``"albert"`` or ``"deberta"``.
         output_dir: where config.json, model.safetensors (half precision) and the tokenizer go.
         config: see :class:`PretrainConfig`.
+        report: called with a line about each stage when it is done.
 
     Returns:
         The log: dicts with ``step`` and ``loss`` (mean cross-entropy of the masked tokens, in nats; with
         pairs, that of the span to point at is added).
 
     Raises:
-        ValueError: unknown family.
+        ValueError: unknown family, or a vocabulary that DistilBERT would not share with mini-bert.
     """
-    if family not in BUILDERS:
-        raise ValueError(unknown_name("family", family, BUILDERS, "see qa_helpers/checkpoints.py"))
     config = config or PretrainConfig()
     texts = passages(PASSAGES, seed=CORPUS_SEED)
-    tokenizer = train_tokenizer(family, config.vocab_size, texts)
+    tokenizer, build_encoder = small_encoder(family, config.vocab_size, texts)
     set_seed(config.seed)
-    encoder = BUILDERS[family][1](tokenizer)
-    _start_positions_as_waves(encoder)
+    encoder = build_encoder()
+    if family == "distilbert":
+        take_over_bert(encoder, _mini_bert(tokenizer))
+    else:
+        start_positions_as_waves(encoder)
+    stages = config.stages_of(family)
     model, history = MaskedLM(encoder), []
-    for stage in config.stages:
-        done = history[-1]["step"] if history else 0
+    for number, stage in enumerate(stages, start=1):
+        done, begun = history[-1]["step"] if history else 0, time.perf_counter()
         rows = _pairs(tokenizer, stage) if stage.pairs else _stretches(tokenizer, texts, stage, config.seed)
-        history += [{**row, "step": done + row["step"]} for row in _train(model, tokenizer, rows, stage, config)]
+        log = _train(model, tokenizer, rows, stage, config)
+        history += [{**row, "step": done + row["step"]} for row in log]
+        report(
+            f"{family}, stage {number} of {len(stages)}: {stage.steps} steps of {stage.batch_size} sequences of "
+            f"up to {stage.length} tokens, loss {log[0]['loss']:.2f} -> {log[-1]['loss']:.2f}, "
+            f"{time.perf_counter() - begun:.0f} s"
+        )
     with whole_folder(output_dir) as partial:
         encoder.half().save_pretrained(partial)  # half the size; load_model reads it as float32
         tokenizer.save_pretrained(partial)
     return history
 
 
-def train_tokenizer(family: str, vocab_size: int, texts: Sequence[str]):
-    """The tokenizer of a family's small encoder, made from passages; the same vocabulary on every run."""
+def small_encoder(family: str, vocab_size: int, texts: Sequence[str]):
+    """A family's tokenizer, made from passages (the same on every run), and a function that builds its encoder.
+
+    Raises:
+        ValueError: unknown family.
+    """
+    if family not in SMALL_ENCODERS:
+        raise ValueError(unknown_name("family", family, SMALL_ENCODERS, "see qa_helpers/_small_encoders.py"))
     # Question words must be in the vocabulary, so the tokenizer (not the encoder) sees the questions as well.
     questions = [row["question"] for row in build_corpus()["train"]]
-    return BUILDERS[family][0]([*texts, *questions], vocab_size)
+    tokenizer, build = SMALL_ENCODERS[family]([*texts, *questions], vocab_size)
+    encoder_config = build().config
+    return settle_tokenizer(tokenizer, encoder_config), build
+
+
+def _mini_bert(tokenizer) -> nn.Module:
+    """The shipped BERT, without head."""
+    if load_tokenizer("mini-bert").get_vocab() != tokenizer.get_vocab():
+        raise ValueError("mini-bert has another vocabulary than DistilBERT would get; run pretrain --family bert first")
+    return load_model("mini-bert").base_model
 
 
 class MaskedLM(nn.Module):
@@ -153,18 +191,6 @@ class MaskedLM(nn.Module):
         return {"loss": loss}
 
 
-def _start_positions_as_waves(encoder: nn.Module) -> None:
-    """Start the position embeddings as sines and cosines (Vaswani et al. 2017); they are trained like all else.
-
-    From random ones a small model needs thousands of steps to find out which positions are neighbours.
-    """
-    table = encoder.embeddings.position_embeddings.weight
-    positions, width = table.shape
-    angles = torch.arange(positions)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
-    with torch.no_grad():
-        table[:, 0::2], table[:, 1::2] = 0.1 * angles.sin(), 0.1 * angles.cos()
-
-
 def _train(model: MaskedLM, tokenizer, rows: Dataset, stage: Stage, config: PretrainConfig) -> list[dict]:
     with tempfile.TemporaryDirectory() as scratch:
         arguments = TrainingArguments(
@@ -172,10 +198,10 @@ def _train(model: MaskedLM, tokenizer, rows: Dataset, stage: Stage, config: Pret
             max_steps=stage.steps,
             per_device_train_batch_size=stage.batch_size,
             learning_rate=stage.learning_rate,
-            lr_scheduler_type="cosine",
-            warmup_steps=0.1,
+            lr_scheduler_type=stage.schedule,
+            warmup_steps=0.05 if stage.pairs else 0.1,
             weight_decay=0.01,
-            train_sampling_strategy="group_by_length" if stage.pairs else "random",
+            train_sampling_strategy="random",
             length_column_name="length",
             remove_unused_columns=False,
             logging_steps=min(100, stage.steps),
@@ -273,55 +299,3 @@ def _pairs(tokenizer, stage: Stage) -> Dataset:
         rows["start_positions"].append(feature["start_positions"])
         rows["end_positions"].append(feature["end_positions"])
     return Dataset.from_dict(rows)
-
-
-def _bert_tokenizer(texts: Sequence[str], vocab_size: int) -> BertTokenizer:
-    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    vocabulary = special + _wordpieces(texts, vocab_size - len(special))
-    return BertTokenizer(
-        vocab={token: k for k, token in enumerate(vocabulary)},
-        do_lower_case=False,
-        strip_accents=False,
-        model_max_length=MAX_LENGTH,
-    )
-
-
-def _wordpieces(texts: Sequence[str], size: int) -> list[str]:
-    """A WordPiece vocabulary that is the same on every run.
-
-    The library's WordPiece trainer settles ties by the order of a hash table, which differs from run to run; its BPE
-    trainer does not. So: BPE, then count which pieces stand at the start of a word and which ("##…") inside one.
-    """
-    words = pre_tokenizers.BertPreTokenizer()
-    counts = Counter(word for text in texts for word, _ in words.pre_tokenize_str(text))
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = words
-    bpe.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=size, show_progress=False))
-    pieces: Counter[str] = Counter()
-    for word, count in sorted(counts.items()):
-        for k, piece in enumerate(bpe.encode(word).tokens):
-            pieces["##" + piece if k else piece] += count
-    letters = sorted({letter for word in counts for letter in word})
-    alphabet = letters + ["##" + letter for letter in letters if letter.isalnum()]
-    known = set(alphabet)
-    frequent = [p for p, _ in sorted(pieces.items(), key=lambda item: (-item[1], item[0])) if p not in known]
-    return alphabet + frequent[: size - len(alphabet)]
-
-
-def _bert_encoder(tokenizer) -> BertModel:
-    config = BertConfig(
-        vocab_size=len(tokenizer),
-        hidden_size=128,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=512,
-        max_position_embeddings=MAX_LENGTH,
-        initializer_range=0.07,  # BERT's 0.02 suits 768 dimensions; at 128 it leaves attention flat for too long
-        hidden_dropout_prob=0.0,  # small and trained briefly: it underfits, so dropout only slows it
-        attention_probs_dropout_prob=0.0,
-        pad_token_id=tokenizer.pad_token_id,
-    )
-    return BertModel(config, add_pooling_layer=False)
-
-
-BUILDERS = {FAMILIES["bert"].model_type: (_bert_tokenizer, _bert_encoder)}

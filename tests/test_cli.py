@@ -2,6 +2,7 @@ import json
 import sys
 
 import pytest
+import torch
 from conftest import BELLS
 from test_data import squad_json
 
@@ -40,7 +41,7 @@ def source(tmp_path, rows):
 WINDOW = ("--max-length", 40, "--stride", 12)
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "ask", "corpus", "pretrain"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "ask", "compare", "corpus", "pretrain"])
 def test_every_command_shows_an_example_of_itself_in_its_help(cli, command):
     code, out, _ = cli(command, "--help")
     assert code == 0
@@ -52,7 +53,7 @@ def test_every_command_shows_an_example_of_itself_in_its_help(cli, command):
 def test_the_examples_in_the_help_use_options_that_exist(cli):
     import re
 
-    for command in ("train", "evaluate", "ask", "corpus", "pretrain"):
+    for command in ("train", "evaluate", "ask", "compare", "corpus", "pretrain"):
         _, out, _ = cli(command, "--help")
         example = out[out.index("Example:") :]
         options = set(re.findall(r"--[a-z-]+", example))
@@ -88,6 +89,35 @@ def test_train_then_evaluate_then_ask(cli, source, checkpoint, tmp_path, rows):
     code, out, err = cli("ask", "Who founded it?", "--context", BELLS, "--checkpoint", model)
     assert code == 0, err
     assert "answer" in out and "score" in out and "characters" in out
+
+
+def test_half_precision_saves_the_same_model_in_half_the_size(cli, source, checkpoint, tmp_path):
+    from safetensors.torch import load_file
+
+    for name, options in (("full", ()), ("half", ("--half-precision",))):
+        code, out, err = cli(
+            "train", "--source", source, "--checkpoint", checkpoint, "--output-dir", tmp_path / name, "--max-steps", 3,
+            *options, *WINDOW,
+        )  # fmt: skip
+        assert code == 0, err
+        assert ("in half precision" in out) == (name == "half")
+    full, half = (load_file(tmp_path / name / "model.safetensors") for name in ("full", "half"))
+    assert full.keys() == half.keys()
+    assert all(torch.equal(full[name].half(), half[name]) for name in full)
+    model = load_model(tmp_path / "half", needs_head=True)
+    assert {parameter.dtype for parameter in model.parameters()} == {torch.float32}
+
+
+def test_evaluate_and_ask_need_no_checkpoint_of_ones_own(cli):
+    code, out, err = cli("evaluate", "--source", "mini_v2", "--limit", 24, "--null-threshold", 0)
+    assert code == 0, err
+    assert "(24 examples)" in out and "questions with an answer EM" in out and ", without EM" in out
+    code, out, err = cli("evaluate", "--limit", 8)
+    assert code == 0, err
+    assert "validation: EM" in out and "without" not in out, "no split where every question has an answer"
+    code, out, err = cli("ask", "How long is the bridge?", "--context", "The bridge is 212 metres long and was opened in 1893.", "--json")
+    assert code == 0, err
+    assert "212 metres" in json.loads(out)[0]["answer"]
 
 
 def test_ask_reads_standard_input(cli, checkpoint, monkeypatch):
@@ -142,6 +172,7 @@ def test_corpus_writes_squad_json_that_loads(cli, tmp_path):
         (["ask", "Who?", "--checkpoint", "CHECKPOINT", "--document", "LATIN"], "not a UTF-8 text file (byte 1)"),
         (["ask", " ", "--checkpoint", "CHECKPOINT", "--context", "x"], "the question of input 0 is empty"),
         (["ask", "Who?", "--context", "x", "--document", "y"], "either --document or --context"),
+        (["compare", "--families", "bert,brt", "--output-file", "OUT"], "unknown family 'brt'; did you mean 'bert'"),
         (["pretrain", "--family", "brt", "--output-dir", "OUT"], "unknown family 'brt'; did you mean 'bert'"),
     ],
 )
@@ -163,7 +194,6 @@ def test_bad_input_is_one_line_with_the_remedy_and_leaves_nothing_behind(
 
 def test_setup_chooses_arguments_then_the_environment_then_mini(monkeypatch, source, checkpoint, capsys):
     import datasets
-    import torch
 
     from qa_helpers import Course, setup
 

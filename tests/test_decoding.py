@@ -4,8 +4,8 @@ from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from qa_helpers import decode_answers
-from qa_helpers.decoding import best_spans
+from qa_helpers import Prediction, apply_threshold, decode_answers
+from qa_helpers.decoding import best_spans, offset_arrays, whole_words
 
 FEW_VALUES = st.integers(-3, 3).map(float)  # many ties
 MANY_VALUES = st.floats(-20, 20, width=32)
@@ -90,6 +90,8 @@ def test_answers_equal_a_search_over_all_spans_of_all_windows(data, total, n_bes
     threshold = data.draw(st.sampled_from([None, -2.0, 0.0, 1.5]))
     predictions = decode_answers(examples, features, *logits, n_best, longest, threshold)
     assert [p.example_id for p in predictions] == [e["id"] for e in examples]
+    elsewhere = decode_answers(examples, features, *logits, n_best, longest, 0.5)
+    assert apply_threshold(elsewhere, threshold) == predictions, "a threshold can be changed without decoding again"
     for k, prediction in enumerate(predictions):
         context = examples[k]["context"]
         everything, nulls = [], []
@@ -219,3 +221,87 @@ def test_perfect_logits_decode_to_every_answer(features, examples, rows):
         assert prediction.text == (row["answers"]["text"] or [""])[0]
         if prediction.text:
             assert prediction.start == row["answers"]["answer_start"][0]
+
+
+def test_a_threshold_cannot_be_applied_without_the_spans_it_decides_about():
+    with pytest.raises(ValueError, match="the prediction of example 'e7' has no n-best; decode it with decode_answers"):
+        apply_threshold([Prediction("e7", "x", 0, 1, 0.0, 1.0, 0.0)], 0.0)
+
+
+def test_infinite_thresholds_always_and_never_answer():
+    examples, features, starts, ends = three_windows()
+    predictions = decode_answers(examples, features, starts, ends)
+    assert apply_threshold(predictions, np.inf) == apply_threshold(predictions, None) == predictions
+    assert [p.text for p in apply_threshold(predictions, -np.inf)] == [""]
+
+
+def test_offsets_are_read_from_the_table_as_they_stand(features):
+    import datasets
+
+    for chosen in (
+        features,
+        features.select([3, 0, 5]),
+        features.select(range(2, 6)),
+        datasets.concatenate_datasets([features.select(range(2)), features.select([4])]),
+        build([[(0, 4), (2, 6)], [(0, 1)]], 8)[1],
+    ):
+        arrays = offset_arrays(chosen)
+        assert [a.tolist() for a in arrays] == [list(map(list, rows)) for rows in chosen["offset_mapping"]]
+
+
+@pytest.mark.parametrize(
+    ("part", "whole"),
+    [("Fal", "Falkenrath"), ("ath", "Falkenrath"), ("Imelda Falk", "Imelda Falkenrath"), ("5", "1952"), ("£1", "£1952"),
+     ("Zoë", "Zoë"), (", a", ", a"), ("rath, a", "Falkenrath, a"), ("’", "’")],
+)  # fmt: skip
+def test_spans_that_end_inside_a_word_are_widened_to_it(part, whole):
+    context = "Imelda Falkenrath, a friend of Zoë’s, paid £1952."
+    start, end = whole_words(context, context.index(part), context.index(part) + len(part))
+    assert context[start:end] == whole
+
+
+def test_decoding_widens_only_where_asked_and_counts_alike_spans_once():
+    examples = [{"id": "e0", "context": "by Falkenrath", "question": "?", "answers": {"text": [], "answer_start": []}}]
+    features = Dataset.from_dict(
+        {
+            "offset_mapping": [[[0, 1], [0, 0], [0, 2], [3, 6], [6, 9], [9, 13], [0, 0]]],
+            "context_tokens": [[2, 6]],
+            "cls_index": [1],
+            "example_id": ["e0"],
+            "example_index": [0],
+        }
+    )
+    starts = np.array([[0, 0, 0, 9, 0, 0, 0]], dtype=np.float32)
+    ends = np.array([[0, 0, 0, 3, 5, 4, 0]], dtype=np.float32)
+    (exact,) = decode_answers(examples, features, starts, ends)
+    (widened,) = decode_answers(examples, features, starts, ends, align_to_words=True)
+    assert (exact.text, widened.text) == ("Falken", "Falkenrath")
+    assert (widened.start, widened.end, widened.score) == (3, 13, exact.score)
+    texts = [candidate.text for candidate in widened.n_best]
+    assert texts.count("Falkenrath") == 1 and len(texts) < len(exact.n_best)
+
+
+@given(data=st.data(), n_best=st.integers(1, 12))
+@settings(max_examples=80, deadline=None)
+def test_widened_answers_are_the_plain_ones_widened_the_same_words_once(data, n_best):
+    context = "Oda Brennick's bell-tower"
+    pieces = ["O", "da", "Bren", "ni", "ck", "'", "s", "be", "ll", "-", "to", "wer"]
+    offsets, at = [[0, 0]], 0
+    for piece in pieces:
+        at = context.index(piece, at)
+        offsets.append([at, at + len(piece)])
+        at += len(piece)
+    columns = {"offset_mapping": [offsets], "context_tokens": [[1, 13]], "cls_index": [0]}
+    features = Dataset.from_dict({**columns, "example_id": ["x"], "example_index": [0]})
+    draw = st.lists(MANY_VALUES, min_size=13, max_size=13)
+    logits = [[np.array(data.draw(draw), dtype=np.float32)] for _ in range(2)]
+    examples = [{"id": "x", "context": context}]
+    (plain,) = decode_answers(examples, features, *logits, n_best=n_best)
+    (wide,) = decode_answers(examples, features, *logits, n_best=n_best, align_to_words=True)
+    expected = {}
+    for candidate in plain.n_best:
+        expected.setdefault(whole_words(context, candidate.start, candidate.end), candidate.score)
+    assert [((c.start, c.end), c.score) for c in wide.n_best] == list(expected.items())
+    assert all(context[c.start : c.end] == c.text for c in wide.n_best)
+    assert (wide.text, wide.score, wide.null_score) == (wide.n_best[0].text, plain.score, plain.null_score)
+    assert sum(c.probability for c in wide.n_best) == pytest.approx(1)

@@ -6,7 +6,16 @@ from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from torchmetrics.functional.text import squad
 
-from qa_helpers import Prediction, exact_match, f1, normalize_answer, score
+from qa_helpers import (
+    Candidate,
+    Prediction,
+    apply_threshold,
+    exact_match,
+    f1,
+    find_best_threshold,
+    normalize_answer,
+    score,
+)
 
 PIECE = st.sampled_from(
     ["the", "The", "a", "AN", "an", "theatre", "the.atre", "bell", "Bell", "bell's", "bell’s", "1,250.50", "1250.50",
@@ -102,3 +111,130 @@ def test_a_missing_prediction_or_no_example_is_refused():
         score({"a": "x"}, [row(["x"], "a"), row(["y"], "b")])
     with pytest.raises(ValueError, match="there are no examples to score"):
         score({}, [])
+
+
+# ---------------------------------------------------------------------------------------------------------------------
+# SQuAD 2.0: answerable and unanswerable questions, the null threshold
+# ---------------------------------------------------------------------------------------------------------------------
+
+WORD = st.sampled_from(["bell", "tower", "stone", "the", "old", "1902", "!"])
+WORDS = st.lists(WORD, min_size=1, max_size=4).map(" ".join).filter(normalize_answer)
+
+
+def made(identifier, text, difference):
+    """A prediction whose best span is ``text`` and whose null score is better by ``difference``."""
+    best = Candidate(text, 0, len(text), 1.0, 1.0)
+    return Prediction(identifier, text, 0, len(text), 1.0, 1.0, 1.0 + difference, [best])
+
+
+@st.composite
+def question_sets(draw, distinct=False):
+    """Examples, with answers or without, and a prediction for each."""
+    n = draw(st.integers(1, 12))
+    rows = [row(draw(st.lists(WORDS, max_size=3)), f"q{k}") for k in range(n)]
+    differences = draw(st.lists(st.integers(-4, 4).map(float), min_size=n, max_size=n, unique=distinct and n < 10))
+    if distinct and n >= 10:
+        differences = draw(st.permutations([float(k) for k in range(-6, n - 6)]))
+    return rows, [made(r["id"], draw(WORDS), d) for r, d in zip(rows, differences, strict=True)]
+
+
+def official(rows, predictions, threshold):
+    """SQuAD 2.0's definition, question by question: [(answerable, exact, f1)].
+
+    Above the threshold the answer is "no answer", which is worth 1 where the question has no answer and 0 where it has;
+    below it, any text is worth 0 where there is no answer, and where there is, what torchmetrics says.
+    """
+    result = []
+    for r, prediction in zip(rows, predictions, strict=True):
+        answers = r["answers"]["text"]
+        if prediction.null_score - prediction.score > threshold or not answers:
+            won = float(not answers and prediction.null_score - prediction.score > threshold)
+            result.append((bool(answers), won, won))
+        else:
+            exact, overlap = torchmetrics_scores(prediction.n_best[0].text, answers)
+            result.append((True, exact / 100, overlap / 100))
+    return result
+
+
+@given(question_sets(), st.sampled_from([-np.inf, -2.0, -0.5, 0.0, 1.0, np.inf]))
+@settings(max_examples=200, deadline=None)
+def test_scores_and_their_split_equal_the_definitions_of_squad_2(questions, threshold):
+    rows, predictions = questions
+    expected = official(rows, predictions, threshold)
+    scores = score(apply_threshold(predictions, threshold), rows)
+
+    def means(kind):
+        chosen = [pair for answerable, *pair in expected if kind(answerable)]
+        return None if not chosen else (*(100 * np.mean(chosen, axis=0)), len(chosen))
+
+    parts = [(scores, lambda _: True), (scores.has_answer, bool), (scores.no_answer, lambda has: not has)]
+    for part, kind in parts:
+        wanted = means(kind)
+        if wanted is None:
+            assert part is None
+        else:
+            assert (part.exact_match, part.f1, part.total) == pytest.approx(wanted, abs=1e-4)
+
+
+@given(question_sets(), st.sampled_from(["f1", "exact_match"]))
+@settings(max_examples=200, deadline=None)
+def test_the_best_threshold_is_the_best_of_all_that_make_a_difference(questions, by):
+    rows, predictions = questions
+    threshold, scores = find_best_threshold(predictions, rows, by)
+    tried = {t: getattr(score(apply_threshold(predictions, t), rows), by) for t in [-np.inf, *np.arange(-4.5, 5, 0.5)]}
+    assert getattr(scores, by) == pytest.approx(max(tried.values()), abs=1e-9)
+    assert scores == score(apply_threshold(predictions, threshold), rows)
+    assert all(value < getattr(scores, by) + 1e-9 for value in tried.values())
+    lower = [t for t, value in tried.items() if t < threshold and value > getattr(scores, by) - 1e-9]
+    assert not lower, "of equally good thresholds the lowest"
+
+
+@given(question_sets(distinct=True))
+@settings(max_examples=150, deadline=None)
+def test_the_best_threshold_equals_the_official_sweep_where_no_two_differences_are_alike(questions):
+    rows, predictions = questions
+    if len({p.score_difference for p in predictions}) < len(predictions):
+        return
+    # The sweep: begin with "no answer" everywhere, answer one question after the other, keep what is strictly better.
+    current = best = float(sum(not r["answers"]["text"] for r in rows))
+    threshold = -np.inf
+    for k in sorted(range(len(rows)), key=lambda k: predictions[k].score_difference):
+        answers = rows[k]["answers"]["text"]
+        current += torchmetrics_scores(predictions[k].text, answers)[1] / 100 if answers else -1
+        if current > best + 1e-6:
+            best, threshold = current, predictions[k].score_difference
+    found, scores = find_best_threshold(predictions, rows)
+    assert (found, scores.f1) == (threshold, pytest.approx(100 * best / len(rows), abs=1e-4))
+
+
+def test_the_best_threshold_by_hand():
+    rows = [row(["bell"], "a"), row([], "b"), row(["stone tower"], "c"), row([], "d")]
+    predictions = [made("a", "bell", -3), made("b", "bell", -1), made("c", "tower", 0.5), made("d", "old", 2)]
+    # F1 in total: never 2; from -3: 3; from -1: 2; from 0.5: 2 + 2/3; from 2: 1 + 2/3
+    threshold, scores = find_best_threshold(predictions, rows)
+    assert (threshold, scores.f1, scores.has_answer.f1, scores.no_answer.f1) == (-3, 75, 50, 100)
+    assert find_best_threshold(predictions[::-1], rows)[0] == -3, "predictions may come in any order"
+    assert find_best_threshold(apply_threshold(predictions, -9), rows)[0] == -3, "and decided at any threshold"
+    only = find_best_threshold(predictions[::2], rows[::2])
+    assert (only[0], only[1].f1, only[1].no_answer) == (0.5, pytest.approx(100 * (1 + 2 / 3) / 2), None)
+    never = find_best_threshold(predictions[1::2], rows[1::2])
+    assert (never[0], never[1].f1, never[1].has_answer) == (-np.inf, 100, None)
+
+
+def test_em_and_f1_can_ask_for_different_thresholds():
+    rows = [row(["bell"], "a"), row([], "b"), row(["old stone tower"], "c"), row(["stone tower"], "d")]
+    predictions = [made("a", "bell", 0), made("b", "bell", 1), made("c", "stone tower", 2), made("d", "tower", 2)]
+    assert find_best_threshold(predictions, rows, "exact_match")[0] == 0
+    assert find_best_threshold(predictions, rows, "f1")[0] == 2
+
+
+def test_a_question_whose_answers_all_vanish_still_counts_as_answerable():
+    scores = score({"x": "", "y": ""}, [row(["the"], "x"), row([], "y")])
+    assert (scores.has_answer.total, scores.no_answer.total) == (1, 1)
+
+
+def test_the_threshold_is_searched_by_em_or_f1_only():
+    with pytest.raises(ValueError, match="by is 'f1' or 'exact_match', got 'accuracy'"):
+        find_best_threshold([made("a", "x", 0)], [row(["x"], "a")], by="accuracy")
+    with pytest.raises(ValueError, match="example 'b' has no prediction"):
+        find_best_threshold([made("a", "x", 0)], [row(["x"], "b")])

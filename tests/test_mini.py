@@ -7,7 +7,7 @@ import torch
 from safetensors.torch import load_file
 
 import qa_helpers as qa
-from qa_helpers.checkpoints import ASSETS
+from qa_helpers.checkpoints import ASSETS, MINI_CHECKPOINTS
 from qa_helpers.course import MINI_MAX_LENGTH, MINI_STRIDE
 
 
@@ -26,7 +26,9 @@ def test_every_label_of_every_feature_reads_back_as_its_answer(tokenizer, source
         assert coverage.lost == [], f"{split}: answers that no window holds whole"
 
 
-def test_no_word_of_the_corpus_is_unknown_to_the_tokenizer(tokenizer):
+@pytest.mark.parametrize("name", MINI_CHECKPOINTS)
+def test_no_word_of_the_corpus_is_unknown_to_a_tokenizer(name):
+    tokenizer = qa.load_tokenizer(name)
     data = qa.load_squad("mini")
     texts = {text for split in data.values() for column in ("context", "question") for text in split[column]}
     encoded = tokenizer(sorted(texts), add_special_tokens=False, verbose=False)
@@ -35,37 +37,55 @@ def test_no_word_of_the_corpus_is_unknown_to_the_tokenizer(tokenizer):
     assert unknown <= total / 10_000, f"{unknown} of {total} tokens are unknown"
 
 
-def test_shipped_encoder_is_small_half_precision_and_headless():
-    folder = ASSETS / "mini-bert"
-    weights = load_file(folder / "model.safetensors")
-    config = json.loads((folder / "config.json").read_text())
-    assert (folder / "model.safetensors").stat().st_size < 3_000_000
+@pytest.mark.parametrize("name", MINI_CHECKPOINTS)
+def test_shipped_encoders_are_small_half_precision_and_headless(name):
+    weights = load_file(ASSETS / name / "model.safetensors")
+    assert (ASSETS / name / "model.safetensors").stat().st_size < 3_000_000
     assert {tensor.dtype for tensor in weights.values()} == {torch.float16}
     assert not any(name.startswith("qa_outputs") for name in weights)
-    assert (config["num_hidden_layers"], config["hidden_size"]) == (2, 128)
-    model = qa.load_model("mini-bert")
+    model = qa.load_model(name)
+    assert model.config.hidden_size == 128 and model.config.num_hidden_layers in (2, 3)
     assert not model.has_trained_head and model.dtype == torch.float32
 
 
-def test_shipped_tokenizer_is_the_one_its_command_makes(tokenizer):
-    from qa_helpers.pretraining import CORPUS_SEED, PASSAGES, PretrainConfig, train_tokenizer
-
-    made = train_tokenizer("bert", PretrainConfig().vocab_size, qa.passages(PASSAGES, seed=CORPUS_SEED))
-    assert made.get_vocab() == tokenizer.get_vocab()
+def test_mini_bert_has_two_layers():
+    config = json.loads((ASSETS / "mini-bert" / "config.json").read_text())
+    assert (config["num_hidden_layers"], config["hidden_size"]) == (2, 128)
 
 
-def test_pretraining_is_reproducible_from_its_seed(tmp_path, monkeypatch):
+def test_all_five_encoders_together_are_under_ten_megabytes():
+    files = [path for name in MINI_CHECKPOINTS for path in (ASSETS / name).iterdir()]
+    assert sum(path.stat().st_size for path in files) < 10_000_000
+
+
+@pytest.mark.parametrize("name", MINI_CHECKPOINTS)
+def test_a_shipped_tokenizer_is_the_one_its_command_makes(name):
+    from qa_helpers.pretraining import CORPUS_SEED, PASSAGES, PretrainConfig, small_encoder
+
+    texts = qa.passages(PASSAGES, seed=CORPUS_SEED)
+    made, _ = small_encoder(name.removeprefix("mini-"), PretrainConfig().vocab_size, texts)
+    shipped = qa.load_tokenizer(name)
+    assert made.get_vocab() == shipped.get_vocab()
+    sample = texts[:50]
+    assert made(sample, verbose=False)["input_ids"] == shipped(sample, verbose=False)["input_ids"]
+
+
+@pytest.mark.parametrize("family", ["bert", "deberta"])
+def test_pretraining_is_reproducible_from_its_seed(family, tmp_path, monkeypatch):
     from dataclasses import replace
 
     from qa_helpers import pretraining
 
     monkeypatch.setattr(pretraining, "PASSAGES", 60)
     monkeypatch.setattr(pretraining, "RETELLINGS", 60)
-    config = pretraining.PretrainConfig(vocab_size=1200, progress=False)
-    config = replace(config, stages=tuple(replace(stage, steps=3) for stage in config.stages))
+    # So small a vocabulary cuts sentences too fine for the short pairs.
+    stages = tuple(
+        replace(stage, steps=3, length=stage.length if stage.length == 64 else 256) for stage in pretraining.STAGES
+    )
+    config = pretraining.PretrainConfig(stages, vocab_size=1200, progress=False)
     for name in ("first", "second"):
-        history = pretraining.pretrain("bert", tmp_path / name, config)
-        assert [row["step"] for row in history] == [3 * k for k in range(1, len(config.stages) + 1)]
+        history = pretraining.pretrain(family, tmp_path / name, config)
+        assert [row["step"] for row in history] == [3 * k for k in range(1, len(stages) + 1)]
     first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("first", "second"))
     assert all(torch.equal(first[name], second[name]) for name in first)
     assert qa.load_tokenizer(tmp_path / "first").get_vocab() == qa.load_tokenizer(tmp_path / "second").get_vocab()
@@ -77,3 +97,19 @@ def test_pretraining_refuses_an_unknown_family(tmp_path):
 
         pretrain("bret", tmp_path / "out")
     assert not (tmp_path / "out").exists()
+
+
+def test_distilbert_starts_as_bert_without_segments():
+    from qa_helpers._small_encoders import distilbert, take_over_bert
+
+    teacher = qa.load_model("mini-bert").base_model
+    segments = teacher.embeddings.token_type_embeddings.weight.data
+    segments[:] = segments.mean(dim=0)
+    _, build = distilbert(qa.passages(200, seed=1), 900)
+    config = build().config
+    config.vocab_size = teacher.config.vocab_size
+    student = type(build())(config)
+    take_over_bert(student, teacher)
+    ids = torch.randint(5, 4000, (2, 30), generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        assert torch.allclose(student(ids).last_hidden_state, teacher(ids).last_hidden_state, atol=1e-6)

@@ -1,0 +1,236 @@
+"""The course's small encoders before training: for each family a tokenizer of its kind and a model of its architecture.
+
+All are 128 wide and attend with two heads. What distinguishes the families is kept: WordPiece, byte-level BPE or
+unigram pieces; segments or none; absolute or relative positions; shared layers and factorised embeddings.
+"""
+
+import json
+import math
+import re
+from collections import Counter
+from collections.abc import Sequence
+
+import torch
+from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from transformers import (
+    AlbertConfig,
+    AlbertModel,
+    AlbertTokenizer,
+    BertConfig,
+    BertModel,
+    BertTokenizer,
+    DebertaV2Config,
+    DebertaV2Model,
+    DebertaV2Tokenizer,
+    DistilBertConfig,
+    DistilBertModel,
+    RobertaConfig,
+    RobertaModel,
+    RobertaTokenizer,
+)
+
+MAX_LENGTH = 256  # tokens a window may have; the encoders have no positions beyond, since they would never be trained
+WIDTH, HEADS, INNER = 128, 2, 512
+
+# BERT's 0.02 suits 768 dimensions; at 128 it leaves attention flat for too long. Small and trained briefly, such a
+# model underfits, so dropout would only slow it.
+_COMMON = {
+    "initializer_range": 0.07,
+    "hidden_dropout_prob": 0.0,
+    "attention_probs_dropout_prob": 0.0,
+    "hidden_size": WIDTH,
+    "num_attention_heads": HEADS,
+    "intermediate_size": INNER,
+}
+
+
+def bert(texts: Sequence[str], vocab_size: int):
+    """WordPiece, two segments, two layers."""
+    tokenizer = _wordpiece_tokenizer(texts, vocab_size)
+    config = BertConfig(
+        **_COMMON, num_hidden_layers=2, max_position_embeddings=MAX_LENGTH, **_special(tokenizer, "pad_token_id")
+    )
+    return tokenizer, lambda: BertModel(config, add_pooling_layer=False)
+
+
+def distilbert(texts: Sequence[str], vocab_size: int):
+    """BERT's tokens without its segments and pooler; it starts from mini-bert's weights (see :func:`take_over_bert`).
+
+    The real one has half of BERT's layers, six of twelve. Half of two would be one, which cannot do the task (a token
+    must first know its neighbours, then compare itself with the question), so the small one keeps both.
+    """
+    tokenizer = _wordpiece_tokenizer(texts, vocab_size)
+    config = DistilBertConfig(
+        dim=WIDTH,
+        n_layers=2,
+        n_heads=HEADS,
+        hidden_dim=INNER,
+        dropout=0.0,
+        attention_dropout=0.0,
+        qa_dropout=0.0,
+        initializer_range=_COMMON["initializer_range"],
+        max_position_embeddings=MAX_LENGTH,
+        **_special(tokenizer, "pad_token_id"),
+    )
+    return tokenizer, lambda: DistilBertModel(config)
+
+
+def roberta(texts: Sequence[str], vocab_size: int):
+    """Byte-level BPE, no segments; position numbers begin behind the padding id."""
+    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    alphabet = pre_tokenizers.ByteLevel.alphabet()
+    bpe.train_from_iterator(
+        texts,
+        trainers.BpeTrainer(
+            vocab_size=vocab_size, special_tokens=special, initial_alphabet=sorted(alphabet), show_progress=False
+        ),
+    )
+    made = json.loads(bpe.to_str())["model"]
+    merges = [tuple(pair) for pair in made["merges"]]
+    tokenizer = RobertaTokenizer(vocab=made["vocab"], merges=merges, model_max_length=MAX_LENGTH)
+    config = RobertaConfig(
+        **_COMMON,
+        num_hidden_layers=2,
+        type_vocab_size=1,
+        max_position_embeddings=MAX_LENGTH + tokenizer.pad_token_id + 1,
+        **_special(tokenizer, "pad_token_id", "bos_token_id", "eos_token_id"),
+    )
+    return tokenizer, lambda: RobertaModel(config, add_pooling_layer=False)
+
+
+def albert(texts: Sequence[str], vocab_size: int):
+    """Unigram pieces of lower-cased text, factorised embeddings (64 wide), and one layer that is applied three times."""
+    special = ["<pad>", "<unk>", "[CLS]", "[SEP]", "[MASK]"]
+    lowered = normalizers.Sequence([normalizers.NFKD(), normalizers.StripAccents(), normalizers.Lowercase()])
+    words = pre_tokenizers.Sequence([pre_tokenizers.WhitespaceSplit(), pre_tokenizers.Metaspace()])
+    pieces = _unigram_pieces(texts, vocab_size, special, lowered, words)
+    tokenizer = AlbertTokenizer(vocab=pieces, model_max_length=MAX_LENGTH)
+    config = AlbertConfig(
+        **_COMMON,
+        embedding_size=64,
+        num_hidden_layers=3,
+        max_position_embeddings=MAX_LENGTH,
+        **_special(tokenizer, "pad_token_id", "bos_token_id", "eos_token_id"),
+    )
+    return tokenizer, lambda: AlbertModel(config, add_pooling_layer=False)
+
+
+def deberta(texts: Sequence[str], vocab_size: int):
+    """Version 3's kind: unigram pieces that keep case, no absolute positions, distances between tokens instead."""
+    special = ["[PAD]", "[CLS]", "[SEP]", "[UNK]", "[MASK]"]
+    pieces = _unigram_pieces(texts, vocab_size, special, normalizers.NFC(), pre_tokenizers.Metaspace())
+    tokenizer = DebertaV2Tokenizer(vocab=pieces, model_max_length=MAX_LENGTH)
+    config = DebertaV2Config(
+        **_COMMON,
+        num_hidden_layers=2,
+        max_position_embeddings=MAX_LENGTH,
+        type_vocab_size=0,
+        relative_attention=True,
+        position_buckets=32,  # distances up to 16 each have a bucket of their own, longer ones share logarithmically
+        norm_rel_ebd="layer_norm",
+        share_att_key=True,
+        pos_att_type=["p2c", "c2p"],
+        position_biased_input=False,
+        **_special(tokenizer, "pad_token_id"),
+    )
+    return tokenizer, lambda: DebertaV2Model(config)
+
+
+SMALL_ENCODERS = {"bert": bert, "distilbert": distilbert, "roberta": roberta, "albert": albert, "deberta": deberta}
+
+
+def start_positions_as_waves(encoder: torch.nn.Module) -> None:
+    """Start the position embeddings as sines and cosines (Vaswani et al. 2017); they are trained like all else.
+
+    From random ones a small model needs thousands of steps to find out which positions are neighbours.
+    """
+    absolute = getattr(encoder.embeddings, "position_embeddings", None)
+    table = encoder.encoder.rel_embeddings if absolute is None else absolute
+    positions, width = table.weight.shape
+    angles = torch.arange(positions)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
+    with torch.no_grad():
+        table.weight[:, 0::2], table.weight[:, 1::2] = 0.1 * angles.sin(), 0.1 * angles.cos()
+        if table.padding_idx is not None:
+            table.weight[table.padding_idx] = 0.0
+
+
+def take_over_bert(student: DistilBertModel, teacher: BertModel) -> None:
+    """Start DistilBERT from BERT's layers, as Sanh et al. (2019) did; embeddings, attention and feed-forward weights.
+
+    What the segments added to every token, on average, goes into the position embeddings.
+    """
+    places = {
+        "attention.self.query": "attention.q_lin",
+        "attention.self.key": "attention.k_lin",
+        "attention.self.value": "attention.v_lin",
+        "attention.output.dense": "attention.out_lin",
+        "attention.output.LayerNorm": "sa_layer_norm",
+        "intermediate.dense": "ffn.lin1",
+        "output.dense": "ffn.lin2",
+        "output.LayerNorm": "output_layer_norm",
+    }
+    weights = teacher.state_dict()
+    segments = weights.pop("embeddings.token_type_embeddings.weight").mean(dim=0)
+    weights["embeddings.position_embeddings.weight"] = weights["embeddings.position_embeddings.weight"] + segments
+    taken = {}
+    for name, tensor in weights.items():
+        if match := re.fullmatch(r"encoder\.layer\.(\d+)\.(.+)\.(weight|bias)", name):
+            layer, place, kind = match.groups()
+            name = f"transformer.layer.{layer}.{places[place]}.{kind}"
+        taken[name] = tensor
+    student.load_state_dict(taken, strict=True)
+
+
+def _special(tokenizer, *names: str) -> dict[str, int]:
+    return {"vocab_size": len(tokenizer), **{name: getattr(tokenizer, name) for name in names}}
+
+
+def _wordpiece_tokenizer(texts: Sequence[str], vocab_size: int) -> BertTokenizer:
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary = special + _wordpieces(texts, vocab_size - len(special))
+    return BertTokenizer(
+        vocab={token: k for k, token in enumerate(vocabulary)},
+        do_lower_case=False,
+        strip_accents=False,
+        model_max_length=MAX_LENGTH,
+    )
+
+
+def _wordpieces(texts: Sequence[str], size: int) -> list[str]:
+    """A WordPiece vocabulary that is the same on every run.
+
+    The library's WordPiece trainer settles ties by the order of a hash table, which differs from run to run; its BPE
+    trainer does not. So: BPE, then count which pieces stand at the start of a word and which ("##…") inside one.
+    """
+    words = pre_tokenizers.BertPreTokenizer()
+    counts = Counter(word for text in texts for word, _ in words.pre_tokenize_str(text))
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = words
+    bpe.train_from_iterator(texts, trainers.BpeTrainer(vocab_size=size, show_progress=False))
+    pieces: Counter[str] = Counter()
+    for word, count in sorted(counts.items()):
+        for k, piece in enumerate(bpe.encode(word).tokens):
+            pieces["##" + piece if k else piece] += count
+    letters = sorted({letter for word in counts for letter in word})
+    alphabet = letters + ["##" + letter for letter in letters if letter.isalnum()]
+    known = set(alphabet)
+    frequent = [p for p, _ in sorted(pieces.items(), key=lambda item: (-item[1], item[0])) if p not in known]
+    return alphabet + frequent[: size - len(alphabet)]
+
+
+def _unigram_pieces(texts: Sequence[str], size: int, special: list[str], normalizer, words) -> list[tuple[str, float]]:
+    """A unigram vocabulary (Kudo 2018), special tokens first, that is the same on every run.
+
+    The library's trainer finds the same pieces every time, but sums their probabilities in an order that differs from
+    run to run: equal to the fourth decimal, not in the last ones, by which it sorts. So: round, then sort.
+    """
+    unigram = Tokenizer(models.Unigram())
+    unigram.normalizer, unigram.pre_tokenizer = normalizer, words
+    unknown = next(token for token in special if "unk" in token.lower())
+    trainer = trainers.UnigramTrainer(vocab_size=size, special_tokens=special, unk_token=unknown, show_progress=False)
+    unigram.train_from_iterator(texts, trainer)
+    found = json.loads(unigram.to_str())["model"]["vocab"]
+    pieces = sorted(((p, round(s, 2)) for p, s in found if p not in special), key=lambda item: (-item[1], item[0]))
+    return [(token, 0.0) for token in special] + pieces

@@ -1,0 +1,240 @@
+"""Comparing the families: the same fine-tuning for each, seed by seed, and what is known of the real checkpoints.
+
+``qa-helpers compare`` writes the file that lesson 08 reads, a run at a time: an interrupted comparison goes on where it
+stopped.
+"""
+
+import hashlib
+import json
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from transformers import AutoConfig, AutoModel, PreTrainedModel
+
+from .checkpoints import ASSETS, FAMILIES, Family, family_of, load_model, load_tokenizer, locate
+from .course import MINI_MAX_LENGTH, MINI_STRIDE
+from .data import load_squad, unknown_name
+from .files import whole_file
+from .training import FineTuneConfig, fine_tune
+
+SHIPPED_SCORES = ASSETS / "family_scores.json"
+
+# EM and F1 on SQuAD 1.1's development set, as published for fine-tuned models of base size.
+PUBLISHED = {
+    "BERT": {"checkpoint": "bert-base-cased", "exact_match": 81.2, "f1": 88.7, "note": ""},
+    "DistilBERT": {
+        "checkpoint": "distilbert-base-cased",
+        "exact_match": None,
+        "f1": 87.1,
+        "note": "taught by a fine-tuned BERT; EM not given",
+    },
+    "RoBERTa": {"checkpoint": "roberta-base", "exact_match": 86.1, "f1": 92.3, "note": ""},
+    "ALBERT": {"checkpoint": "albert-base-v2", "exact_match": 83.2, "f1": 90.2, "note": ""},
+    "DeBERTa": {
+        "checkpoint": "deberta-v3-base",
+        "exact_match": 87.9,
+        "f1": 93.9,
+        "note": "trained on SQuAD 2.0",
+    },
+}
+
+# The real checkpoints' configurations, where they differ from the library's defaults of their class.
+_BASE_SIZE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
+_REAL_CONFIGS = {
+    "bert": {**_BASE_SIZE, "vocab_size": 28996},
+    "distilbert": {"dim": 768, "n_layers": 6, "n_heads": 12, "hidden_dim": 3072, "vocab_size": 28996},
+    "roberta": {**_BASE_SIZE, "vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1},
+    "albert": {**_BASE_SIZE, "vocab_size": 30000, "embedding_size": 128},
+    "deberta-v2": {
+        **_BASE_SIZE,
+        "vocab_size": 128100,
+        "type_vocab_size": 0,
+        "relative_attention": True,
+        "position_buckets": 256,
+        "norm_rel_ebd": "layer_norm",
+        "share_att_key": True,
+        "pos_att_type": ["p2c", "c2p"],
+        "position_biased_input": False,
+    },
+}
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """What all runs of a comparison have in common.
+
+    Attributes:
+        source: examples, as in :func:`qa_helpers.load_squad`; ``limit``: only the first of each split (None: all).
+        steps: optimizer steps of ``batch_size`` windows; ``learning_rate``: its peak.
+        max_length, stride: tokens per window and shared between windows.
+    """
+
+    source: str = "mini"
+    steps: int = 300
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    max_length: int = MINI_MAX_LENGTH
+    stride: int = MINI_STRIDE
+    limit: int | None = None
+
+
+def compare_families(
+    output_file: str | Path,
+    families: Iterable[str] | None = None,
+    seeds: int = 5,
+    settings: CompareSettings | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[dict]:
+    """Fine-tune the small encoders of several families with several seeds, and keep their scores.
+
+    Args:
+        output_file: JSON, written anew after every run. Runs that it holds already are not repeated.
+        families: ``"bert"``, ``"distilbert"``, ``"roberta"``, ``"albert"``, ``"deberta"``; None takes all five.
+        seeds: runs per family, with seeds 0, 1, …: of the new head's weights and of the order of the windows.
+        settings: see :class:`CompareSettings`.
+        report: called with a line about each run when it is done.
+
+    Returns:
+        All runs in the file: dicts with ``family``, ``seed``, ``exact_match`` and ``f1`` (0..100, on the whole
+        validation split), ``seconds`` (of training), ``threads`` (that PyTorch computed with).
+
+    Raises:
+        ValueError: an unknown family, or a file that holds runs of other settings or other encoders.
+    """
+    settings = settings or CompareSettings()
+    if seeds < 1:
+        raise ValueError(f"seeds counts runs per family and starts at 1, got {seeds}")
+    chosen = [_family(name) for name in families] if families else list(FAMILIES.values())
+    output_file = Path(output_file)
+    encoders = {family.name: _fingerprint(family.mini) for family in chosen}
+    record = _read(output_file, settings, encoders)
+    done = {(run["family"], run["seed"]) for run in record["runs"]}
+    data = load_squad(settings.source)
+    if settings.limit:
+        data = {split: rows.select(range(min(settings.limit, len(rows)))) for split, rows in data.items()}
+    for seed in range(seeds):  # a seed at a time, so that an interrupted comparison has all families alike
+        for family in chosen:
+            if (family.name, seed) not in done:
+                run = _run(family, seed, settings, data)
+                record["encoders"] |= {family.name: encoders[family.name]}
+                record["runs"].append(run)
+                with whole_file(output_file) as partial:
+                    partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+                scores = f"EM {run['exact_match']:.1f} / F1 {run['f1']:.1f}"
+                report(f"{family.name}, seed {seed}: {scores}, {run['seconds']:.0f} s of training")
+    return record["runs"]
+
+
+def family_scores(path: str | Path = SHIPPED_SCORES) -> tuple[pd.DataFrame, CompareSettings]:
+    """Read what :func:`compare_families` wrote; by default the file that is shipped.
+
+    Returns:
+        (runs, settings): a row per run, families in the course's order, with the columns of its dicts.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path.name} is not there; make it: qa-helpers compare --output-file {path.name}")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    order = {family.name: place for place, family in enumerate(FAMILIES.values())}
+    runs = pd.DataFrame(record["runs"])
+    runs = runs.sort_values(
+        ["family", "seed"], key=lambda column: column.map(order) if column.name == "family" else column
+    )
+    return runs.reset_index(drop=True), CompareSettings(**record["settings"])
+
+
+def choose_checkpoints(course) -> tuple[dict[str, str], list[str]]:
+    """A checkpoint of every family for a course.
+
+    With an embedded source these are the small encoders. Otherwise the course's own checkpoint stands for its family,
+    and the other families have theirs from the hub; where one cannot be loaded, its small encoder takes its place.
+
+    Args:
+        course: what :func:`qa_helpers.setup` returned.
+
+    Returns:
+        (family's name → checkpoint, names of the families whose small encoder had to take the place).
+
+    Raises:
+        ValueError: the course's checkpoint cannot be loaded.
+    """
+    if course.is_mini:
+        return {family.name: family.mini for family in FAMILIES.values()}, []
+    own = family_of(course.checkpoint)
+    checkpoints, replaced = {}, []
+    for family in FAMILIES.values():
+        checkpoints[family.name] = course.checkpoint if family == own else family.hub
+        try:
+            load_tokenizer(checkpoints[family.name])
+        except ValueError:
+            if family == own:
+                raise
+            checkpoints[family.name] = family.mini
+            replaced.append(family.name)
+    return checkpoints, replaced
+
+
+def real_sized(family: str) -> PreTrainedModel:
+    """The architecture of a family's real checkpoint, with shapes but without numbers (PyTorch's "meta" device).
+
+    Args:
+        family: its name, as in ``FAMILIES``: "BERT", "DistilBERT", "RoBERTa", "ALBERT" or "DeBERTa".
+    """
+    model_type = next(key for key, value in FAMILIES.items() if value.name == family)
+    with torch.device("meta"):
+        return AutoModel.from_config(AutoConfig.for_model(model_type, **_REAL_CONFIGS[model_type]))
+
+
+def _run(family: Family, seed: int, settings: CompareSettings, data) -> dict:
+    tokenizer, model = load_tokenizer(family.mini), load_model(family.mini, seed=seed)
+    config = FineTuneConfig(
+        max_steps=settings.steps,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        max_length=settings.max_length,
+        stride=settings.stride,
+        seed=seed,
+        align_to_words=True,  # small vocabularies cut names that they have not seen
+        progress=False,
+    )
+    result = fine_tune(model, tokenizer, data["train"], data["validation"], config)
+    return {
+        "family": family.name,
+        "seed": seed,
+        "exact_match": round(result.scores.exact_match, 2),
+        "f1": round(result.scores.f1, 2),
+        "seconds": round(result.seconds, 1),
+        "threads": torch.get_num_threads(),
+    }
+
+
+def _family(name: str) -> Family:
+    known = {family.mini.removeprefix("mini-"): family for family in FAMILIES.values()}
+    if name.lower() not in known:
+        raise ValueError(unknown_name("family", name, known, "all"))
+    return known[name.lower()]
+
+
+def _fingerprint(checkpoint: str) -> str:
+    weights = Path(locate(checkpoint)) / "model.safetensors"
+    return hashlib.blake2b(weights.read_bytes(), digest_size=8).hexdigest()
+
+
+def _read(path: Path, settings: CompareSettings, encoders: dict[str, str]) -> dict:
+    """The file so far, or an empty record; it must be of the same settings and encoders."""
+    if not path.is_file():
+        return {"settings": asdict(settings), "encoders": {}, "runs": []}
+    record = json.loads(path.read_text(encoding="utf-8"))
+    changed = sorted(name for name, value in asdict(settings).items() if record["settings"].get(name) != value)
+    changed += sorted(name for name, value in encoders.items() if record["encoders"].get(name, value) != value)
+    if changed:
+        raise ValueError(
+            f"{path.name} holds runs made with another {', '.join(changed)}: remove it to begin anew, or name another file"
+        )
+    return record

@@ -1,0 +1,184 @@
+"""The checkers of lesson 05: solutions pass, natural mistakes are told apart by the idea they miss."""
+
+import pytest
+import torch
+from exercise_checks import judge, leaves_the_stub_open
+from torch.nn import functional as F
+from transformers import AutoModelForQuestionAnswering, BertConfig
+
+from qa_helpers.exercises import lesson05
+
+CHECKERS = [
+    lesson05.check_separate,
+    lesson05.check_attention_weights,
+    lesson05.check_gradient_of_span_loss,
+    lesson05.check_count_parameters,
+]
+INF = float("inf")
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+def test_an_untouched_stub_is_not_a_mistake(check):
+    leaves_the_stub_open(check)
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+@pytest.mark.parametrize(
+    "broken",
+    [lambda *_: None, lambda *_: 1 / 0, lambda *_: "text", lambda *_: [[]], lambda: 0, lambda *_: torch.ones(3), None],
+)
+def test_nothing_the_student_writes_makes_a_checker_raise(check, broken):
+    feedback = check(broken)
+    assert feedback.started and not feedback.passed and feedback.message
+
+
+def test_separate():
+    judge(
+        lesson05.check_separate,
+        right=[
+            lambda logits: logits.permute(2, 0, 1),
+            lambda logits: torch.stack([logits[..., 0], logits[..., 1]]),
+            lambda logits: torch.cat([part.squeeze(-1)[None] for part in logits.split(1, dim=-1)]),
+            lambda logits: torch.einsum("bst->tbs", logits),
+        ],
+        wrong={
+            "in order": lambda logits: logits.view(2, *logits.shape[:2]),
+            "one tensor is wanted": lambda logits: tuple(part.squeeze(-1) for part in logits.split(1, dim=-1)),
+            "must be squeezed": lambda logits: torch.stack(logits.split(1, dim=-1)),
+            "changed places": lambda logits: logits.transpose(0, 2),
+            "still on the last axis": lambda logits: logits,
+            "second axis": lambda logits: torch.stack([logits[..., 0], logits[..., 1]], dim=1),
+            "end logits come first": lambda logits: logits.permute(2, 0, 1).flip(0),
+        },
+    )
+
+
+def test_separate_sees_a_swap_that_a_square_batch_would_hide():
+    feedback = lesson05.check_separate(
+        lambda logits: logits.transpose(0, 2) if logits.size(0) == logits.size(1) else logits.permute(2, 0, 1)
+    )
+    assert not feedback.passed and "changed places" in feedback.message
+
+
+def attention(query, key, mask, power=0.5, dim=-1):
+    scores = (query @ key.T) / query.size(-1) ** power
+    return scores.masked_fill(mask == 0, -INF).softmax(dim=dim)
+
+
+def attention_with_loops(query, key, mask):
+    rows = []
+    for q in query:
+        scores = torch.stack([(q * k).sum() / len(k) ** 0.5 if m else torch.tensor(-1e9) for k, m in zip(key, mask)])
+        exponentials = (scores - scores.max()).exp()
+        rows.append(exponentials / exponentials.sum())
+    return torch.stack(rows)
+
+
+def attention_renormalised(query, key, mask):
+    weights = (query @ key.T / query.shape[1] ** 0.5).softmax(-1) * mask
+    return weights / weights.sum(-1, keepdim=True)
+
+
+def test_attention_weights():
+    def plain(query, key):
+        return query @ key.T / query.size(-1) ** 0.5
+
+    judge(
+        lesson05.check_attention_weights,
+        right=[attention, attention_with_loops, attention_renormalised],
+        wrong={
+            "too sharp": lambda q, k, mask: attention(q, k, mask, power=0),
+            "its square root": lambda q, k, mask: attention(q, k, mask, power=1),
+            "columns sum to 1": lambda q, k, mask: attention(q, k, mask, dim=0),
+            "query and key have changed places": lambda q, k, mask: attention(k, q, mask),
+            "after the softmax": lambda q, k, mask: plain(q, k).softmax(-1) * mask,
+            "A score of 0 still gets weight": lambda q, k, mask: (plain(q, k) * mask).softmax(-1),
+            "the last columns must be 0": lambda q, k, mask: plain(q, k).softmax(-1),
+            "rows of tokens hold nan": lambda q, k, mask: plain(q, k).masked_fill(mask == 1, -INF).softmax(-1),
+            "the first row should be": lambda q, k, mask: plain(q, k).masked_fill(mask == 0, -INF),
+        },
+    )
+
+
+def gradient(logits, positions, sign=1.0, divisor=None, dim=-1, truth=1.0, ignore=True):
+    sequence = logits.size(1)
+    clamped = positions.clamp(0, sequence)
+    inside = clamped < sequence
+    one_hot = (
+        F.one_hot(clamped, sequence + 1)[:, :sequence]
+        if ignore
+        else F.one_hot(positions.clamp(0, sequence - 1), sequence)
+    )
+    difference = sign * (logits.softmax(dim) - truth * one_hot)
+    if ignore:
+        difference = difference * inside[:, None]
+    return difference / (inside.sum() if divisor is None else divisor(logits, inside))
+
+
+def gradient_by_rows(logits, positions):
+    result = torch.zeros_like(logits)
+    kept = [row for row, position in enumerate(positions.tolist()) if position < logits.shape[1]]
+    for row in kept:
+        result[row] = logits[row].exp() / logits[row].exp().sum()
+        result[row, max(int(positions[row]), 0)] -= 1
+    return result / len(kept)
+
+
+def test_gradient_of_span_loss():
+    judge(
+        lesson05.check_gradient_of_span_loss,
+        right=[gradient, gradient_by_rows],
+        wrong={
+            "sign is turned": lambda *given: gradient(*given, sign=-1.0),
+            "the loss is a mean": lambda *given: gradient(*given, divisor=lambda *_: 1),
+            "stood for start and end": lambda *given: gradient(*given, divisor=lambda _, inside: 2 * inside.sum()),
+            "still to be taken away": lambda *given: gradient(*given, truth=0.0),
+            "the tokens of one window compete": lambda *given: gradient(*given, dim=0),
+            "divide by 2": lambda *given: gradient(*given, divisor=lambda logits, _: len(logits)),
+            "its gradient is zero": lambda *given: gradient(*given, ignore=False),
+            "raise RuntimeError": lambda logits, positions: (
+                (logits.softmax(-1) - F.one_hot(positions, logits.size(1))) / len(logits)
+            ),
+            "row 0 should be": lambda logits, positions: logits,
+        },
+    )
+
+
+def count(config, bias=1, norms=2, head=True, heads=1, layers=None, tables=True, pooler=False):
+    h, f = config.hidden_size, config.intermediate_size
+    layers = config.num_hidden_layers if layers is None else layers
+    positions = config.max_position_embeddings + config.type_vocab_size if tables else 0
+    attention = heads * 3 * h * (h + bias) + h * (h + bias)
+    layer = attention + h * f + f * h + bias * (h + f) + 2 * norms * h
+    total = (config.vocab_size + positions) * h + norms * h + layers * layer
+    return total + (2 * h + 2) * head + pooler * h * (h + 1)
+
+
+def count_the_built_model(config):
+    with torch.device("meta"):
+        model = AutoModelForQuestionAnswering.from_config(BertConfig(**vars(config)))
+    return sum(parameter.numel() for parameter in model.parameters())
+
+
+def test_count_parameters():
+    judge(
+        lesson05.check_count_parameters,
+        right=[count, lambda config: float(count(config))],
+        wrong={
+            "of all linear layers": lambda config: count(config, bias=0) - 2,
+            "of the linear layers are": lambda config: count(config, bias=0),
+            "all LayerNorms": lambda config: count(config, norms=0),
+            "2 constants are missing": lambda config: count(config) - 2,
+            "the head (": lambda config: count(config, head=False),
+            "the number of heads": lambda config: count(config, heads=config.num_attention_heads),
+            "one layer": lambda config: count(config, layers=1),
+            "positions and segments": lambda config: count(config, tables=False),
+            "the pooler": lambda config: count(config, pooler=True),
+            "whole number": lambda config: count(config) / 7,
+            "too few": lambda config: count(config) - 7,
+        },
+    )
+
+
+def test_the_count_of_the_checker_is_that_of_the_librarys_model():
+    assert lesson05.check_count_parameters(count_the_built_model).passed

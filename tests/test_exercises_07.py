@@ -1,0 +1,251 @@
+"""The checkers of lesson 07: solutions pass, natural mistakes are told apart by the idea they miss."""
+
+import random
+
+import pytest
+from exercise_checks import judge, leaves_the_stub_open
+
+from qa_helpers.exercises import lesson07
+
+CHECKERS = [lesson07.check_f1_of_places, lesson07.check_best_span_in_one_pass, lesson07.check_sure_enough]
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+def test_an_untouched_stub_is_not_a_mistake(check):
+    leaves_the_stub_open(check)
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+@pytest.mark.parametrize(
+    "broken", [lambda *_: 7, lambda *_: 1 / 0, lambda *_: "text", lambda *_: [[]], lambda *_: None, lambda: 0, None]
+)
+def test_nothing_the_student_writes_makes_a_checker_raise(check, broken):
+    feedback = check(broken)
+    assert feedback.started and not feedback.passed and feedback.message
+
+
+def places(overlap=None, combine=max, empty=True, measure=None):
+    """An F1 of places with one part exchanged."""
+
+    def plain_overlap(p, a):
+        return max(0, min(p[1], a[1]) - max(p[0], a[0]))
+
+    def f1(p, a):
+        return 2 * (overlap or plain_overlap)(p, a) / (p[1] - p[0] + a[1] - a[0])
+
+    def solution(prediction, answers):
+        if empty and (not answers or prediction == (0, 0)):
+            return float(not answers and prediction == (0, 0))
+        return combine([(measure or f1)(prediction, answer) for answer in answers])
+
+    return solution
+
+
+def places_by_sets(prediction, answers):
+    """Another way: sets of characters, precision and recall written out."""
+    mine, best = set(range(*prediction)), 0.0
+    if not answers:
+        return 0.0 if mine else 1.0
+    for answer in answers:
+        theirs = set(range(*answer))
+        both = len(mine & theirs)
+        if both:
+            precision, recall = both / len(mine), both / len(theirs)
+            best = max(best, 2 * precision * recall / (precision + recall))
+    return best
+
+
+def common(p, a):
+    return max(0, min(p[1], a[1]) - max(p[0], a[0]))
+
+
+def test_f1_of_places():
+    judge(
+        lesson07.check_f1_of_places,
+        right=[places(), places_by_sets],
+        wrong={
+            "the best of all of them counts": places(combine=lambda values: values[0]),
+            "the mean over the answers": places(combine=lambda values: sum(values) / len(values)),
+            "not less": places(overlap=lambda p, a: min(p[1], a[1]) - max(p[0], a[0])),
+            "The end is not included": places(
+                measure=lambda p, a: 2 * max(0, min(p[1], a[1]) - max(p[0], a[0]) + 1) / (p[1] - p[0] + a[1] - a[0] + 2)
+            ),
+            "by all characters": places(measure=lambda p, a: common(p, a) / (p[1] - p[0] + a[1] - a[0] - common(p, a))),
+            "only one of precision and recall": places(measure=lambda p, a: common(p, a) / (p[1] - p[0])),
+            "no characters to divide by": places(empty=False),
+            "Settle the empty cases": lambda p, answers: places()(p, answers) if answers else 0.0,
+        },
+    )
+
+
+def one_pass(starts, ends, context):
+    first, beyond = context
+    at, best = first, (first, first)
+    for end in range(first, beyond):
+        if starts[end] > starts[at]:
+            at = end
+        if starts[at] + ends[end] > starts[best[0]] + ends[best[1]]:
+            best = (at, end)
+    return best
+
+
+def by_running_maximum(starts, ends, context):
+    import numpy as np
+
+    starts, ends = np.array(starts[slice(*context)]), np.array(ends[slice(*context)])
+    end = int((np.maximum.accumulate(starts) + ends).argmax())
+    return [context[0] + int(starts[: end + 1].argmax()), context[0] + end]
+
+
+def late_start(starts, ends, context):
+    """Looks at the start after the end: spans of one token are never seen."""
+    first, beyond = context
+    at, best = first, (first, first + 1) if beyond - first > 1 else (first, first)
+    for end in range(first + 1, beyond):
+        if starts[at] + ends[end] > starts[best[0]] + ends[best[1]]:
+            best = (at, end)
+        if starts[end] > starts[at]:
+            at = end
+    return best
+
+
+def forgets_the_start(starts, ends, context):
+    """Returns the start that is best in the end, not the one that was best when the end was met."""
+    found = one_pass(starts, ends, context)
+    return max(range(*context), key=lambda t: starts[t]), found[1]
+
+
+def limited(starts, ends, context):
+    spans = [(s, e) for e in range(*context) for s in range(context[0], e + 1) if e - s < 30]
+    return max(spans, key=lambda span: starts[span[0]] + ends[span[1]])
+
+
+def greedy_start(starts, ends, context):
+    start = max(range(*context), key=lambda t: starts[t])
+    return start, max(range(start, context[1]), key=lambda t: ends[t])
+
+
+def ties_the_other_way(starts, ends, context):
+    first, beyond = context
+    at, best = first, (first, first)
+    for end in range(first, beyond):
+        if starts[end] >= starts[at]:
+            at = end
+        if starts[at] + ends[end] >= starts[best[0]] + ends[best[1]]:
+            best = (at, end)
+    return best
+
+
+def test_best_span_in_one_pass():
+    def apart(starts, ends, context):
+        inside = range(*context)
+        return max(inside, key=lambda t: starts[t]), max(inside, key=lambda t: ends[t])
+
+    def shifted(starts, ends, context):
+        return tuple(place - context[0] for place in one_pass(starts, ends, context))
+
+    def behind(*given):
+        start, end = one_pass(*given)
+        return start, end + 1
+
+    judge(
+        lesson07.check_best_span_in_one_pass,
+        right=[one_pass, by_running_maximum],
+        wrong={
+            "each on its own": apart,
+            "outside the context": lambda starts, ends, _: one_pass(starts, ends, (0, len(starts))),
+            "may be one token long": late_start,
+            "when you met the end": forgets_the_start,
+            "the best start or the best end first": greedy_start,
+            "equally good": ties_the_other_way,
+            "not the one behind it": behind,
+            "from the beginning of the window": shifted,
+            "a start and an end are wanted": lambda *given: (*one_pass(*given), 0),
+        },
+    )
+    assert not lesson07.check_best_span_in_one_pass(limited).passed
+
+
+def test_the_two_ways_of_one_pass_agree_with_the_checkers_search():
+    chance = random.Random(3)
+    for _ in range(300):
+        n = chance.randint(1, 9)
+        starts, ends = ([chance.randint(-3, 3) for _ in range(n)] for _ in range(2))
+        first = chance.randrange(n)
+        context = (first, chance.randint(first + 1, n))
+        spans = lesson07._all_spans(starts, ends, context)
+        expected = lesson07._best(spans, starts, ends)
+        assert one_pass(starts, ends, context) == expected == tuple(by_running_maximum(starts, ends, context))
+
+
+def cuts(probabilities, right, wanted, strict=False, order=min, at_least=True):
+    found = []
+    for cut in set(probabilities):
+        kept = [r for p, r in zip(probabilities, right) if (p >= cut if at_least else p > cut)]
+        share = sum(kept) / len(kept) if kept else 0.0
+        if share > wanted or (not strict and share == wanted):
+            found.append(cut)
+    return order(found) if found else None
+
+
+def sure_by_sorting(probabilities, right, wanted):
+    ordered = sorted(zip(probabilities, right), reverse=True)
+    cut, total = None, 0
+    for k, (p, r) in enumerate(ordered):
+        total += r
+        last_of_its_kind = k + 1 == len(ordered) or ordered[k + 1][0] < p
+        if last_of_its_kind and total >= wanted * (k + 1):
+            cut = p
+    return cut
+
+
+def stops_early(probabilities, right, wanted):
+    ordered = sorted(zip(probabilities, right), reverse=True)
+    cut, total = None, 0
+    for k, (p, r) in enumerate(ordered):
+        total += r
+        if k + 1 < len(ordered) and ordered[k + 1][0] == p:
+            continue
+        if total < wanted * (k + 1):
+            break
+        cut = p
+    return cut
+
+
+def splits_ties(probabilities, right, wanted):
+    ordered = sorted(zip(probabilities, right), reverse=True)
+    cut, total = None, 0
+    for k, (p, r) in enumerate(ordered):
+        total += r
+        if total >= wanted * (k + 1):
+            cut = p
+    return cut
+
+
+def unsorted(probabilities, right, wanted):
+    cut, total = None, 0
+    for k, (p, r) in enumerate(zip(probabilities, right)):
+        total += r
+        if total >= wanted * (k + 1):
+            cut = p
+    return cut
+
+
+def test_sure_enough():
+    judge(
+        lesson07.check_sure_enough,
+        right=[cuts, sure_by_sorting],
+        wrong={
+            "the highest; the lowest answers more": lambda *given: cuts(*given, order=max),
+            "rises again": stops_early,
+            "all of them are kept": splits_ties,
+            "exactly the share wanted": lambda *given: cuts(*given, strict=True),
+            "none to return": lambda *given: cuts(*given) or max(given[0]),
+            "which is not enough": lambda *given: cuts(*given, at_least=False),
+            "One of the probabilities": lambda p, r, w: (cuts(p, r, w) or 0) - 0.01,
+        },
+    )
+    feedback = lesson07.check_sure_enough(unsorted)
+    assert not feedback.passed and feedback.share < 0.3
+    assert "go on" in lesson07.check_sure_enough(lambda p, r, w: cuts(p, r, w) if r[0] or sum(r) == 0 else (
+        cuts(p, r, w) if r == [0, 1, 1, 1] else None)).message  # fmt: skip
