@@ -115,7 +115,9 @@ def test_evaluate_and_ask_need_no_checkpoint_of_ones_own(cli):
     code, out, err = cli("evaluate", "--limit", 8)
     assert code == 0, err
     assert "validation: EM" in out and "without" not in out, "no split where every question has an answer"
-    code, out, err = cli("ask", "How long is the bridge?", "--context", "The bridge is 212 metres long and was opened in 1893.", "--json")
+    code, out, err = cli(
+        "ask", "How long is the bridge?", "--context", "The bridge is 212 metres long and was opened in 1893.", "--json"
+    )
     assert code == 0, err
     assert "212 metres" in json.loads(out)[0]["answer"]
 

@@ -11,9 +11,35 @@ from conftest import REPOSITORY
 import qa_helpers
 
 PACKAGE = REPOSITORY / "qa_helpers"
-ROOMS = ["corpus", "data", "checkpoints", "features", "model", "decoding", "metrics", "analysis", "training", "answering"]
+ROOMS = [
+    "corpus",
+    "data",
+    "checkpoints",
+    "features",
+    "model",
+    "decoding",
+    "metrics",
+    "analysis",
+    "training",
+    "answering",
+]
 # These import from above:
-SIDE_ROOMS_BELOW = {"course", "plots", "evaluation_plots", "model_plots", "render", "pretraining", "training_plots", "machine", "comparison", "family_plots", "cli", "exercises", "widgets", "__main__"}
+SIDE_ROOMS_BELOW = {
+    "course",
+    "plots",
+    "evaluation_plots",
+    "model_plots",
+    "render",
+    "pretraining",
+    "training_plots",
+    "machine",
+    "comparison",
+    "family_plots",
+    "cli",
+    "exercises",
+    "widgets",
+    "__main__",
+}
 SIDE_ROOMS_FOR_ALL = {"files", "shapes"}
 CUPBOARDS = {"corpus": {"_check", "_grammar", "_values"}, "training": {"_trainer", "_unfinished"}}  # of one room each
 
