@@ -2,7 +2,7 @@
 # make run        execute every notebook without a browser; a line for each with its time and result
 # make test       unit tests, every notebook again with its outputs compared (nbval), ruff
 # make notebooks  execute the notebooks in place, to commit their outputs
-# make assets     make the small encoders and mini-bert-qa again (an hour on two cores; nobody needs to)
+# make assets     make the small encoders and mini-bert-qa again (an hour and a half on two cores; nobody needs to)
 # The first call makes a virtual environment in .venv and installs the versions of constraints.txt.
 
 PYTHON ?= python3
