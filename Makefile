@@ -42,7 +42,7 @@ assets: $(READY)
 	for family in albert deberta; do \
 		$(BIN)/qa-helpers pretrain --family $$family --share 0.7 --output-dir qa_helpers/assets/mini-$$family || exit 1; \
 	done
-	$(BIN)/qa-helpers train --source mini --checkpoint mini-bert --epochs 1.8 \
+	OMP_NUM_THREADS=2 $(BIN)/qa-helpers train --source mini --checkpoint mini-bert --epochs 1.8 \
 		--output-dir qa_helpers/assets/mini-bert-qa --half-precision --overwrite
 
 $(READY): pyproject.toml constraints.txt
