@@ -1,8 +1,11 @@
 # make lab        open the course in JupyterLab (LAB_FLAGS="--no-browser" and the like are passed on)
 # make run        execute every notebook without a browser; a line for each with its time and result
 # make test       unit tests, every notebook again with its outputs compared (nbval), ruff
+# make test-browser the widgets and their lessons in JupyterLab and the system's Chromium; pictures in build/screenshots
 # make notebooks  execute the notebooks in place, to commit their outputs
-# make assets     make the small encoders and mini-bert-qa again (an hour and a half on two cores; nobody needs to)
+# make links      write the repository's address into badges and setup cells: make links REPO=owner/name
+# make test-colab play Colab: install the course from a notebook's first cell into what Colab has (four minutes)
+# make assets     make the small encoders, mini-bert-qa and the comparison again (three hours on one core; nobody needs to)
 # The first call makes a virtual environment in .venv and installs the versions of constraints.txt.
 
 PYTHON ?= python3
@@ -10,7 +13,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lab run test unit nbval lint notebooks assets clean
+.PHONY: lab run test unit nbval lint notebooks links test-browser test-colab assets clean
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_FLAGS)
@@ -20,6 +23,17 @@ run: $(READY)
 
 notebooks: $(READY)
 	$(BIN)/python tests/run_notebooks.py --in-place $(NOTEBOOKS)
+
+# REPO counts only where it stands on the command line: a variable of the shell may mean anything. REPO= takes it out.
+links:
+	$(if $(filter command,$(origin REPO)),,$(error Name the repository: make links REPO=owner/name))
+	@$(PYTHON) tests/stamp_links.py '$(REPO)'
+
+test-colab: $(READY)
+	QA_COLAB=1 $(BIN)/python -m pytest -q tests/test_colab.py
+
+test-browser: $(READY)
+	$(BIN)/python -m pytest -q tests/browser
 
 test: unit nbval lint
 
@@ -36,14 +50,15 @@ lint: $(READY)
 # One thread each: a small model gains little from two, and the weights' last digits depend on their number.
 assets: export OMP_NUM_THREADS = 1
 assets: $(READY)
-	$(BIN)/qa-helpers pretrain --family bert --output-dir qa_helpers/assets/mini-bert
-	$(BIN)/qa-helpers pretrain --family roberta --output-dir qa_helpers/assets/mini-roberta
-	$(BIN)/qa-helpers pretrain --family distilbert --output-dir qa_helpers/assets/mini-distilbert
-	for family in albert deberta; do \
-		$(BIN)/qa-helpers pretrain --family $$family --share 0.7 --output-dir qa_helpers/assets/mini-$$family || exit 1; \
+	for family in bert roberta distilbert albert deberta; do \
+		$(BIN)/qa-helpers pretrain --family $$family --output-dir qa_helpers/assets/mini-$$family || exit 1; \
 	done
+	$(BIN)/qa-helpers pretrain --family albert --start-from qa_helpers/assets/mini-albert \
+		--output-dir qa_helpers/assets/mini-albert
 	OMP_NUM_THREADS=2 $(BIN)/qa-helpers train --source mini --checkpoint mini-bert --epochs 1.8 \
 		--output-dir qa_helpers/assets/mini-bert-qa --half-precision --overwrite
+	rm -f qa_helpers/assets/family_scores.json
+	$(BIN)/qa-helpers compare --families all --seeds 5 --output-file qa_helpers/assets/family_scores.json
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …")'

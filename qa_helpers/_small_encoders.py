@@ -7,6 +7,7 @@ unigram pieces; segments or none; absolute or relative positions; shared layers 
 import json
 import math
 import re
+import unicodedata
 from collections import Counter
 from collections.abc import Sequence
 
@@ -31,6 +32,7 @@ from transformers import (
 
 MAX_LENGTH = 256  # tokens a window may have; the encoders have no positions beyond, since they would never be trained
 WIDTH, HEADS, INNER = 128, 2, 512
+METASPACE = "▁"  # stands for the space before a word in unigram pieces
 
 # BERT's 0.02 suits 768 dimensions; at 128 it leaves attention flat for too long. Small and trained briefly, such a
 # model underfits, so dropout would only slow it.
@@ -223,14 +225,28 @@ def _wordpieces(texts: Sequence[str], size: int) -> list[str]:
 def _unigram_pieces(texts: Sequence[str], size: int, special: list[str], normalizer, words) -> list[tuple[str, float]]:
     """A unigram vocabulary (Kudo 2018), special tokens first, that is the same on every run.
 
+    Its words end at white space, so the trainer also finds pieces such as "bath." and "“1956". An answer that ends
+    inside a piece cannot be pointed at; so a tenth more pieces are trained, and those that join letters and
+    punctuation left out.
+
     The library's trainer finds the same pieces every time, but sums their probabilities in an order that differs from
     run to run: equal to the fourth decimal, not in the last ones, by which it sorts. So: round, then sort.
     """
     unigram = Tokenizer(models.Unigram())
     unigram.normalizer, unigram.pre_tokenizer = normalizer, words
     unknown = next(token for token in special if "unk" in token.lower())
-    trainer = trainers.UnigramTrainer(vocab_size=size, special_tokens=special, unk_token=unknown, show_progress=False)
+    trainer = trainers.UnigramTrainer(
+        vocab_size=size + size // 10, special_tokens=special, unk_token=unknown, show_progress=False
+    )
     unigram.train_from_iterator(texts, trainer)
     found = json.loads(unigram.to_str())["model"]["vocab"]
     pieces = sorted(((p, round(s, 2)) for p, s in found if p not in special), key=lambda item: (-item[1], item[0]))
-    return [(token, 0.0) for token in special] + pieces
+    letters = [(p, s) for p, s in pieces if len(p) == 1]  # every one stays, or a rare letter would be unknown
+    longer = [(p, s) for p, s in pieces if len(p) > 1 and not _joins_letters_and_punctuation(p)]
+    kept = {p for p, _ in [*letters, *longer[: size - len(special) - len(letters)]]}
+    return [(token, 0.0) for token in special] + [(p, s) for p, s in pieces if p in kept]
+
+
+def _joins_letters_and_punctuation(piece: str) -> bool:
+    marks = [unicodedata.category(letter)[0] == "P" or letter.isspace() for letter in piece.removeprefix(METASPACE)]
+    return any(marks) and not all(marks)

@@ -207,7 +207,7 @@ def compare(
     ] = Path("runs/family_scores.json"),
     families: Annotated[str, typer.Option(help="all, or some of bert,distilbert,roberta,albert,deberta.")] = "all",
     seeds: Annotated[int, typer.Option(help="Runs per family.")] = 5,
-    steps: Annotated[int, typer.Option(help="Optimizer steps of 16 windows in each run.")] = 300,
+    steps: Annotated[int, typer.Option(help="Optimizer steps of 16 windows in each run.")] = 500,
     limit: Limit = None,
 ):
     """Fine-tune the small encoders of all families, several times each, and keep EM, F1 and time (lesson 08)."""
@@ -239,13 +239,16 @@ def pretrain(
     output_dir: Annotated[Path, typer.Option(help="Where the encoder and its tokenizer go.")],
     family: Annotated[str, typer.Option(help="bert, distilbert, roberta, albert or deberta.")] = "bert",
     share: Annotated[float, typer.Option(help="Do only this share of the steps (1 is what is shipped).")] = 1.0,
+    start_from: Annotated[
+        Path | None, typer.Option(help="An encoder made before: go on with its last stage, from its weights.")
+    ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, masks and order.")] = 0,
 ):
     """Pretrain a small encoder by masked language modelling on corpus passages (minutes on two cores)."""
     from .pretraining import PretrainConfig
     from .pretraining import pretrain as run
 
-    config = PretrainConfig(seed=seed, share=share)
+    config = PretrainConfig(seed=seed, share=share, start_from=start_from)
     start = time.perf_counter()
     run(family, output_dir, config, report=lambda line: console.print(line, soft_wrap=True))
     console.print(f"{time.perf_counter() - start:.0f} s, saved in {output_dir}")

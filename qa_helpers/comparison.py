@@ -6,13 +6,14 @@ stopped.
 
 import hashlib
 import json
+import time
 from collections.abc import Callable, Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pandas as pd
 import torch
-from transformers import AutoConfig, AutoModel, PreTrainedModel
+from transformers import AutoConfig, AutoModel, PreTrainedModel, TrainerCallback
 
 from .checkpoints import ASSETS, FAMILIES, Family, family_of, load_model, load_tokenizer, locate
 from .course import MINI_MAX_LENGTH, MINI_STRIDE
@@ -73,7 +74,7 @@ class CompareSettings:
     """
 
     source: str = "mini"
-    steps: int = 300
+    steps: int = 500
     batch_size: int = 16
     learning_rate: float = 1e-3
     max_length: int = MINI_MAX_LENGTH
@@ -90,6 +91,9 @@ def compare_families(
 ) -> list[dict]:
     """Fine-tune the small encoders of several families with several seeds, and keep their scores.
 
+    Every run computes on one thread, and its time is the processor's, so that other work on the machine neither changes
+    the scores nor, by much, the times. Two commands with different ``families`` may fill one file side by side.
+
     Args:
         output_file: JSON, written anew after every run. Runs that it holds already are not repeated.
         families: ``"bert"``, ``"distilbert"``, ``"roberta"``, ``"albert"``, ``"deberta"``; None takes all five.
@@ -99,7 +103,8 @@ def compare_families(
 
     Returns:
         All runs in the file: dicts with ``family``, ``seed``, ``exact_match`` and ``f1`` (0..100, on the whole
-        validation split), ``seconds`` (of training), ``threads`` (that PyTorch computed with).
+        validation split), ``seconds`` (of processor time in training; on a GPU those of the clock), ``threads`` (that
+        PyTorch computed with).
 
     Raises:
         ValueError: an unknown family, or a file that holds runs of other settings or other encoders.
@@ -119,6 +124,7 @@ def compare_families(
         for family in chosen:
             if (family.name, seed) not in done:
                 run = _run(family, seed, settings, data)
+                record = _read(output_file, settings, encoders)  # again: another command may have added to it
                 record["encoders"] |= {family.name: encoders[family.name]}
                 record["runs"].append(run)
                 with whole_file(output_file) as partial:
@@ -191,6 +197,20 @@ def real_sized(family: str) -> PreTrainedModel:
         return AutoModel.from_config(AutoConfig.for_model(model_type, **_REAL_CONFIGS[model_type]))
 
 
+class _Stopwatch(TrainerCallback):
+    """Seconds from the first step to the last: the processor's, or the clock's where a GPU does the work."""
+
+    def __init__(self):
+        self.now = time.perf_counter if torch.cuda.is_available() else time.process_time
+        self.seconds = 0.0
+
+    def on_train_begin(self, args, state, control, **_):
+        self.begun = self.now()
+
+    def on_train_end(self, args, state, control, **_):
+        self.seconds = self.now() - self.begun
+
+
 def _run(family: Family, seed: int, settings: CompareSettings, data) -> dict:
     tokenizer, model = load_tokenizer(family.mini), load_model(family.mini, seed=seed)
     config = FineTuneConfig(
@@ -203,14 +223,19 @@ def _run(family: Family, seed: int, settings: CompareSettings, data) -> dict:
         align_to_words=True,  # small vocabularies cut names that they have not seen
         progress=False,
     )
-    result = fine_tune(model, tokenizer, data["train"], data["validation"], config)
+    watch, usual = _Stopwatch(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        result = fine_tune(model, tokenizer, data["train"], data["validation"], config, [watch])
+    finally:
+        torch.set_num_threads(usual)
     return {
         "family": family.name,
         "seed": seed,
         "exact_match": round(result.scores.exact_match, 2),
         "f1": round(result.scores.f1, 2),
-        "seconds": round(result.seconds, 1),
-        "threads": torch.get_num_threads(),
+        "seconds": round(watch.seconds, 1),
+        "threads": 1,
     }
 
 

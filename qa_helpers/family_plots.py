@@ -115,7 +115,7 @@ def plot_spread(runs, parameters: Mapping[str, int]) -> Figure:
         axes[1][column].set_xlim(0, 1.12 * max(places.values()))
     axes[0][0].set_ylabel("EM")
     axes[1][0].set_ylabel("F1")
-    axes[1][0].set_xlabel("seconds of training")
+    axes[1][0].set_xlabel("seconds of training (processor time)")
     axes[1][1].set_xlabel("millions of parameters")
     by_name = dict(zip(*reversed(axes[0][0].get_legend_handles_labels())))
     names = [name for name in STYLES if name in by_name]

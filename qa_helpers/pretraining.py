@@ -59,9 +59,16 @@ STAGES = (
     Stage(True, 96, 5000, 16, masked=0.0, learning_rate=1e-3, schedule="constant_with_warmup"),
     Stage(True, MAX_LENGTH, 8000, 8, masked=0.0, learning_rate=1e-3),
 )
-STAGES_AFTER_BERT = (
-    Stage(True, MAX_LENGTH, 3000, 8, masked=0.0, learning_rate=5e-4),
-)  # DistilBERT starts from mini-bert
+STAGES_OF = {
+    # One layer takes the steps of three: at the others' rate it never finds out that neighbours matter.
+    "albert": (
+        Stage(pairs=False, length=64, steps=6000, batch_size=16, masked=0.4, learning_rate=8e-4),
+        Stage(True, 96, 5000, 16, masked=0.0, learning_rate=7e-4, schedule="constant_with_warmup"),
+        Stage(True, MAX_LENGTH, 8000, 8, masked=0.0, learning_rate=7e-4),
+    ),
+    # Starts from mini-bert's layers, which have learnt most of it.
+    "distilbert": (Stage(True, MAX_LENGTH, 3000, 8, masked=0.0, learning_rate=5e-4),),
+}
 
 
 @dataclass(frozen=True)
@@ -73,6 +80,8 @@ class PretrainConfig:
             learns faster from more questions. Pairs come short first, which is where matching is learned, and then as
             long as windows are.
         share: do only this share of each stage's steps.
+        start_from: a folder with an encoder of the family, made by an earlier run: go on with its last stage, at the full
+            learning rate again, instead of starting from nothing.
         vocab_size: tokens.
         seed: of weights, masks and order.
         progress: None shows a bar on a terminal only.
@@ -80,13 +89,15 @@ class PretrainConfig:
 
     stages: tuple[Stage, ...] | None = None
     share: float = 1.0
+    start_from: str | Path | None = None
     vocab_size: int = 4000
     seed: int = 0
     progress: bool | None = None
 
     def stages_of(self, family: str) -> list[Stage]:
         """The stages of a family's run, ``share`` applied."""
-        stages = self.stages or (STAGES_AFTER_BERT if family == "distilbert" else STAGES)
+        stages = self.stages or STAGES_OF.get(family, STAGES)
+        stages = stages[-1:] if self.start_from else stages
         return [replace(stage, steps=max(1, round(self.share * stage.steps))) for stage in stages]
 
 
@@ -109,14 +120,18 @@ def pretrain(
         pairs, that of the span to point at is added).
 
     Raises:
-        ValueError: unknown family, or a vocabulary that DistilBERT would not share with mini-bert.
+        ValueError: unknown family, an encoder to start from that has other tokens or another architecture, or a vocabulary
+            that DistilBERT would not share with mini-bert.
     """
     config = config or PretrainConfig()
     texts = passages(PASSAGES, seed=CORPUS_SEED)
     tokenizer, build_encoder = small_encoder(family, config.vocab_size, texts)
     set_seed(config.seed)
     encoder = build_encoder()
-    if family == "distilbert":
+    if config.start_from:
+        take_over(encoder, tokenizer, config.start_from)
+        set_seed(config.seed)  # the heads' first weights do not depend on how the encoder came here
+    elif family == "distilbert":
         take_over_bert(encoder, _mini_bert(tokenizer))
     else:
         start_positions_as_waves(encoder)
@@ -151,6 +166,21 @@ def small_encoder(family: str, vocab_size: int, texts: Sequence[str]):
     tokenizer, build = SMALL_ENCODERS[family]([*texts, *questions], vocab_size)
     encoder_config = build().config
     return settle_tokenizer(tokenizer, encoder_config), build
+
+
+def take_over(encoder: nn.Module, tokenizer, folder: str | Path) -> None:
+    """Start from the weights of an encoder made earlier.
+
+    Raises:
+        ValueError: it has other tokens or another architecture.
+    """
+    earlier = load_model(folder).base_model.state_dict()
+    shapes = {name: tensor.shape for name, tensor in encoder.state_dict().items()}
+    if load_tokenizer(folder).get_vocab() != tokenizer.get_vocab():
+        raise ValueError(f"{Path(folder).name} has another vocabulary; start from one that this command made")
+    if {name: tensor.shape for name, tensor in earlier.items()} != shapes:
+        raise ValueError(f"{Path(folder).name} is of another architecture than the encoder that would go on from it")
+    encoder.load_state_dict(earlier)
 
 
 def _mini_bert(tokenizer) -> nn.Module:
@@ -201,7 +231,6 @@ def _train(model: MaskedLM, tokenizer, rows: Dataset, stage: Stage, config: Pret
             lr_scheduler_type=stage.schedule,
             warmup_steps=0.05 if stage.pairs else 0.1,
             weight_decay=0.01,
-            train_sampling_strategy="random",
             length_column_name="length",
             remove_unused_columns=False,
             logging_steps=min(100, stage.steps),

@@ -9,6 +9,7 @@ from qa_helpers import Course, comparison
 from qa_helpers.checkpoints import FAMILIES, MINI_CHECKPOINTS
 from qa_helpers.comparison import (
     PUBLISHED,
+    SHIPPED_SCORES,
     CompareSettings,
     choose_checkpoints,
     compare_families,
@@ -97,6 +98,38 @@ def test_a_run_is_a_fine_tuning_that_follows_its_seed(tmp_path):
 def test_missing_scores_say_how_to_make_them(tmp_path):
     with pytest.raises(ValueError, match="gone.json is not there; make it: qa-helpers compare"):
         family_scores(tmp_path / "gone.json")
+
+
+def test_two_commands_may_fill_one_file(quick, tmp_path, monkeypatch):
+    target = tmp_path / "scores.json"
+    run = comparison._run
+
+    def meanwhile(family, seed, settings, data):
+        monkeypatch.setattr(comparison, "_run", run)
+        compare_families(target, ["albert"], seeds=1)
+        return run(family, seed, settings, data)
+
+    monkeypatch.setattr(comparison, "_run", meanwhile)
+    compare_families(target, ["bert"], seeds=1)
+    runs, _ = family_scores(target)
+    assert list(runs["family"]) == ["BERT", "ALBERT"]
+
+
+def test_the_shipped_scores_are_of_the_shipped_encoders():
+    record = json.loads(SHIPPED_SCORES.read_text(encoding="utf-8"))
+    encoders = {family.name: comparison._fingerprint(family.mini) for family in FAMILIES.values()}
+    assert record["encoders"] == encoders, (
+        f"the encoders have changed: remove {SHIPPED_SCORES.name} and run qa-helpers compare again"
+    )
+    runs, settings = family_scores()
+    assert settings == CompareSettings()
+    assert [(family, seed) for family in NAMES for seed in range(5)] == list(zip(runs["family"], runs["seed"]))
+    assert (runs["f1"] >= runs["exact_match"]).all() and set(runs["threads"]) == {1}
+
+
+def test_every_family_reaches_an_em_of_75_on_average():
+    runs, _ = family_scores()
+    assert (runs.groupby("family")["exact_match"].mean() >= 75).all()
 
 
 # The models' own cards and papers, in millions: the encoder, with the pooler where there is one.

@@ -39,7 +39,6 @@ WITH_SEGMENTS = {"mini-bert", "mini-albert"}
 SPACE_IN_TOKEN = {"mini-deberta", DEBERTA_V1}
 SHIFT_UNNOTICED = {"mini-roberta", "mini-deberta", DEBERTA_V1}
 ANY_LENGTH = {"mini-deberta", DEBERTA_V1}
-MARKS_IN_PIECES = {"mini-albert", "mini-deberta"}  # pieces like "bath." make a label wider by a mark of punctuation
 
 QUESTION = "Who lit the lamp of Quellmark?"
 HARD = [
@@ -221,17 +220,7 @@ def test_every_label_of_the_embedded_corpus_reads_back_as_its_answer(family, min
         coverage = qa.label_coverage(rows, windows[split])
         assert coverage.examples == len(rows) and coverage.with_answer >= len(rows)
         assert coverage.lost == [], f"{split}: answers that no window holds whole"
-        if family not in MARKS_IN_PIECES:
-            assert coverage.altered == [], f"{split}: labels that read back as other text"
-            continue
-        assert len(set(coverage.altered)) < 0.02 * len(rows)
-        theirs = [k for k, name in enumerate(windows[split]["example_id"]) if name in coverage.altered]
-        for row, text in labelled(rows, windows[split].select(theirs)):
-            assert row["answers"]["text"][0] in text and letters(text) == letters(row["answers"]["text"][0])
-
-
-def letters(text: str) -> str:
-    return "".join(c for c in text if c.isalnum())
+        assert coverage.altered == [], f"{split}: labels that read back as other text"
 
 
 @pytest.mark.parametrize("text", HARD, ids=lambda text: text.split()[0])
@@ -345,8 +334,7 @@ def test_logits_that_point_at_the_labels_decode_to_the_answers(family, mini, tok
             values[position] = 9.0
     predictions = qa.decode_answers(rows, features, *logits, max_answer_length=60)
     assert all(p.text for p in predictions) and qa.score(predictions, rows).f1 > 99
-    exact = [p.text == answers["text"][0] for p, answers in zip(predictions, rows["answers"])]
-    assert all(exact) or (family in MARKS_IN_PIECES and np.mean(exact) > 0.98)
+    assert all(p.text == answers["text"][0] for p, answers in zip(predictions, rows["answers"]))
 
 
 # 10 -------------------------------------------------------------------------------------------------------------------

@@ -91,6 +91,27 @@ def test_pretraining_is_reproducible_from_its_seed(family, tmp_path, monkeypatch
     assert qa.load_tokenizer(tmp_path / "first").get_vocab() == qa.load_tokenizer(tmp_path / "second").get_vocab()
 
 
+def test_pretraining_goes_on_from_an_encoder_made_before(tmp_path, monkeypatch):
+    from dataclasses import replace
+
+    from qa_helpers import pretraining
+
+    monkeypatch.setattr(pretraining, "PASSAGES", 60)
+    monkeypatch.setattr(pretraining, "RETELLINGS", 60)
+    stages = tuple(replace(stage, steps=2, length=256) for stage in pretraining.STAGES)
+    config = pretraining.PretrainConfig(stages, vocab_size=1200, progress=False)
+    assert len(pretraining.pretrain("albert", tmp_path / "first", config)) == 3
+    onwards = replace(config, start_from=tmp_path / "first")
+    assert [row["step"] for row in pretraining.pretrain("albert", tmp_path / "second", onwards)] == [2]
+    first, second = (load_file(tmp_path / name / "model.safetensors") for name in ("first", "second"))
+    moved = [float((first[name].float() - second[name].float()).abs().max()) for name in first]
+    # Two steps of a learning rate of 1e-3 at most: far from it would mean that it began anew.
+    assert 0 < max(moved) < 0.005
+    with pytest.raises(ValueError, match="mini-albert has another vocabulary"):
+        pretraining.pretrain("albert", tmp_path / "third", replace(onwards, start_from="mini-albert"))
+    assert not (tmp_path / "third").exists()
+
+
 def test_pretraining_refuses_an_unknown_family(tmp_path):
     with pytest.raises(ValueError, match="unknown family 'bret'.*bert"):
         from qa_helpers.pretraining import pretrain
