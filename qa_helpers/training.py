@@ -230,7 +230,7 @@ def _arguments(config: FineTuneConfig, folder: Path) -> TrainingArguments:
         warmup_steps=config.warmup,  # below 1 it is a share of all steps
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
-        train_sampling_strategy="random",  # by seed + epoch; see GroupedByLength for the other way
+        # In random order, by seed + epoch: the default, whose option has another name in 5.0. See GroupedByLength, too.
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         tf32=True if is_torch_tf32_available() else None,  # a GPU older than 2020 has none, and asking is an error
