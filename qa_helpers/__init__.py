@@ -35,6 +35,8 @@ _MODULES = {
     "machine",
     "comparison",
     "family_plots",
+    "widgets",
+    "annotations",
 }
 
 __all__ = ["__version__", *sorted(_HOME)]

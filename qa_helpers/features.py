@@ -72,7 +72,7 @@ def make_features(
     if labels:
         schema |= {"start_positions": Value("int32"), "end_positions": Value("int32")}
     return examples.map(
-        _cut_batch,
+        cut_batch,
         with_indices=True,
         batched=True,
         batch_size=_BATCH,
@@ -84,7 +84,13 @@ def make_features(
     )
 
 
-def _cut_batch(batch: dict, indices: list[int], tokenizer, max_length: int, stride: int, labels: bool) -> dict:
+def cut_batch(batch: dict, indices: list[int], tokenizer, max_length: int, stride: int, labels: bool) -> dict:
+    """The columns that :func:`make_features` makes of a few examples, as lists; for those who need them at once.
+
+    Args:
+        batch: the examples' columns, as ``examples[:]`` gives them; ``indices``: their places in the dataset.
+        tokenizer, max_length, stride, labels: see :func:`make_features`.
+    """
     rows = [dict(zip(batch, values)) for values in zip(*batch.values())]
     for row in rows:
         for problem in example_problems(row):

@@ -8,7 +8,9 @@ made); ``--output-dir`` writes the executed copies elsewhere; otherwise nothing 
 """
 
 import argparse
+import json
 import os
+import re
 import sys
 import time
 from pathlib import Path
@@ -18,6 +20,7 @@ from nbclient import NotebookClient
 from nbclient.exceptions import CellExecutionError, CellTimeoutError
 
 ROOT = Path(__file__).resolve().parent.parent
+WIDGET_VIEW, WIDGET_STATE = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
 KERNEL = {"name": "python3", "display_name": "Python 3 (ipykernel)", "language": "python"}
 
 
@@ -39,12 +42,44 @@ def execute(path: Path, timeout: int = 600) -> nbformat.NotebookNode:
         kernel_name="python3",
         resources={"metadata": {"path": str(path.parent)}},
         record_timing=False,
+        coalesce_streams=True,  # how often a kernel flushes is chance, and no difference to keep
         extra_arguments=["--IPKernelApp.log_level=40"],  # errors only: its warning about local ports repeats for each
     )
     client.execute()
     # Some outputs name the version of Python they were made with; keep only what JupyterLab needs.
     notebook.metadata.language_info = nbformat.from_dict({"name": "python"})
-    return notebook
+    return settle_widgets(notebook)
+
+
+def settle_widgets(notebook: nbformat.NotebookNode) -> nbformat.NotebookNode:
+    """Keep the state of the widgets that are shown, and no other, under ids that are the same in every run.
+
+    With its state, a widget is drawn where nothing runs, too (nbviewer). ``metadata.widgets`` *without* ``state`` makes
+    GitHub call the whole notebook invalid, so a notebook that shows no widget has no such entry.
+    """
+    saved = notebook.metadata.pop("widgets", {}).get(WIDGET_STATE, {})
+    state = saved.get("state", {})
+    shown, waiting = set(), list(widget_views(notebook))
+    while waiting:  # a widget's state names others: its children, layout and style
+        model = waiting.pop()
+        if model in state and model not in shown:
+            shown.add(model)
+            waiting += re.findall(r"IPY_MODEL_(\w+)", json.dumps(state[model]))
+    if not shown:
+        return notebook
+    kept = {model: state[model] for model in state if model in shown}  # in the order in which they were made
+    notebook.metadata.widgets = {WIDGET_STATE: {**saved, "state": kept}}
+    text = json.dumps(notebook)
+    for number, model in enumerate(kept):
+        text = text.replace(model, f"{number:032x}")
+    return nbformat.from_dict(json.loads(text))
+
+
+def widget_views(notebook: nbformat.NotebookNode) -> list[str]:
+    """The ids of the widgets in a notebook's outputs, in order."""
+    outputs = (output for cell in notebook.cells for output in cell.get("outputs", []))
+    views = (output.get("data", {}).get(WIDGET_VIEW) for output in outputs)
+    return [view["model_id"] for view in views if view]
 
 
 def main() -> int:

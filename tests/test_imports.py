@@ -38,6 +38,7 @@ SIDE_ROOMS_BELOW = {
     "cli",
     "exercises",
     "widgets",
+    "annotations",
     "__main__",
 }
 SIDE_ROOMS_FOR_ALL = {"files", "shapes"}
@@ -67,7 +68,7 @@ def python(code):
 def test_importing_the_package_loads_neither_torch_nor_transformers_nor_datasets():
     heavy = python(
         "import sys, qa_helpers; dir(qa_helpers); "
-        "print({'torch', 'transformers', 'datasets', 'pandas'} & set(sys.modules))"
+        "print({'torch', 'transformers', 'datasets', 'pandas', 'ipywidgets'} & set(sys.modules))"
     )
     assert heavy.strip() == "set()"
 

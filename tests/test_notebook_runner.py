@@ -6,6 +6,7 @@ from pathlib import Path
 
 import nbformat
 
+VIEW, STATE = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
 RUNNER = Path(__file__).with_name("run_notebooks.py")
 
 
@@ -38,3 +39,27 @@ def test_writes_nothing_unless_asked(tmp_path):
     assert path.read_text() == before
     assert run("--output-dir", tmp_path / "out", path).returncode == 0
     assert "hello" in (tmp_path / "out" / "quiet.ipynb").read_text()
+
+
+def test_keeps_the_state_of_the_widgets_it_shows(tmp_path):
+    make = "import ipywidgets as w; unseen = w.HTML('unseen'); box = w.VBox([w.IntSlider(7)]); box"
+    path = write(tmp_path / "widget.ipynb", make, "box")
+    assert run("--in-place", path).returncode == 0
+    first = path.read_text()
+    notebook = nbformat.read(path, as_version=4)
+    nbformat.validate(notebook)
+    saved = notebook.metadata.widgets[STATE]
+    views = [cell.outputs[0].data[VIEW]["model_id"] for cell in notebook.cells]
+    assert views[0] == views[1] and saved["state"][views[0]]["model_name"] == "VBoxModel"
+    assert (saved["version_major"], saved["version_minor"]) == (2, 0)
+    (slider,) = saved["state"][views[0]]["state"]["children"]
+    assert saved["state"][slider.removeprefix("IPY_MODEL_")]["state"]["value"] == 7
+    assert "unseen" not in str(saved), "what no output shows is left out"
+    assert run("--in-place", path).returncode == 0
+    assert path.read_text() == first, "ids are the same in every run"
+
+
+def test_without_widgets_there_is_no_entry_for_them(tmp_path):
+    path = write(tmp_path / "plain.ipynb", "import ipywidgets as w; unseen = w.HTML('unseen')\n6 * 7")
+    assert run("--in-place", path).returncode == 0
+    assert "widgets" not in nbformat.read(path, as_version=4).metadata

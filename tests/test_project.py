@@ -70,6 +70,22 @@ def test_notebooks_are_executed_in_order_without_errors(path):
             assert output["output_type"] != "error" or expected, output.get("evalue")
 
 
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_widgets_are_saved_with_their_state(path):
+    """``metadata.widgets`` without state is an "Invalid Notebook" on GitHub; a view without state shows nothing."""
+    notebook = json.loads(path.read_text(encoding="utf-8"))
+    outputs = [output for cell in notebook["cells"] for output in cell.get("outputs", [])]
+    views = [output.get("data", {}).get("application/vnd.jupyter.widget-view+json") for output in outputs]
+    shown = {view["model_id"] for view in views if view}
+    assert ("widgets" in notebook["metadata"]) == bool(shown)
+    if shown:
+        state = notebook["metadata"]["widgets"]["application/vnd.jupyter.widget-state+json"]["state"]
+        named = set(re.findall(r"IPY_MODEL_(\w+)", json.dumps(state)))
+        assert shown | named == set(state), "views, and the widgets they name, are those that have a state"
+        made = {model["model_name"] for model in state.values()}
+        assert "FloatProgressModel" not in made, "a progress bar (tqdm) is no output to keep"
+
+
 @pytest.mark.parametrize("path", [p for p in NOTEBOOKS if p.parent.name == "notebooks"], ids=lambda p: p.stem)
 def test_links_between_notebooks_lead_somewhere(path):
     text = path.read_text(encoding="utf-8")

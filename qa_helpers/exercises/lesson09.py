@@ -1,0 +1,173 @@
+"""Lesson 09, your own documents: the passage of an answer, a split by documents, an answer's places in a text."""
+
+import re
+
+from . import Wrong, call, checker
+
+TEXTS = {
+    "three passages": "Ann bakes.\n\nBen braids. He hums.\n\nCleo sells.",
+    "one passage": "There is one passage only.",
+    "line breaks inside": "A list:\n- rye\n- salt\n\nA second passage.",
+    "the same words twice": "It was lit in 1874.\n\nAfter the flood it was lit again.\n\nIt was lit in 1874.",
+    "a passage that begins the text with a space": " Indented.\n\nNot indented.",
+}
+# (which text, what the answer is, which occurrence of it, what kind of case it is)
+PASSAGES = [
+    ("three passages", "braids", 0, "the answer stands in the middle passage"),
+    ("three passages", "Ann", 0, "the answer begins the text, at character 0"),
+    ("three passages", "Cleo", 0, "the answer begins the last passage"),
+    ("three passages", "sells.", 0, "the answer ends the text"),
+    ("one passage", "one", 0, "the text is a single passage"),
+    ("line breaks inside", "salt", 0, "the passage has single line breaks in it"),
+    ("the same words twice", "1874", 1, "the passage's words stand in an earlier passage too"),
+    ("a passage that begins the text with a space", "Indented", 0, "the passage begins with a space"),
+]
+
+
+def _passage(document: str, start: int) -> tuple[int, int]:
+    before, after = document.rfind("\n\n", 0, start), document.find("\n\n", start)
+    return (0 if before < 0 else before + 2), (len(document) if after < 0 else after)
+
+
+@checker("9.1")
+def check_passage_of(passage_of) -> str:
+    """``passage_of(document, start)``: characters (start, end) of the passage around a character."""
+    for k, (name, answer, occurrence, kind) in enumerate(PASSAGES):
+        document, share = TEXTS[name], k / len(PASSAGES)
+        start = [m.start() for m in re.finditer(re.escape(answer), document)][occurrence]
+        right, found = _passage(document, start), call(passage_of, document, start)
+        if isinstance(found, str):
+            raise Wrong(
+                "you return a text; its place is wanted, (start, end): a text alone cannot be found again", share
+            )
+        found = tuple(int(place) for place in found)
+        if found == right:
+            continue
+        if len(found) != 2:
+            raise Wrong(f"you return {len(found)} numbers; a start and an end are wanted", share)
+        case = f"{kind} ({document!r}, start {start}): you return {found}, which is {document[slice(*found)]!r}"
+        if found[1] < found[0] or found[0] < 0 or (found[0] == 1 and right[0] == 0):
+            raise Wrong(
+                f"{case}. find and rfind give -1 where there is no blank line: then the text's edge counts", share
+            )
+        if document[slice(*found)] == document[slice(*right)]:
+            raise Wrong(f"{case}. The words are right, the place is not: they stand in the text twice", share)
+        if found[0] == max(right[0] - 2, 0) and found[0] != right[0]:
+            raise Wrong(f"{case}. The passage begins behind the blank line, which takes two characters", share)
+        if document[slice(*found)].strip() == document[slice(*right)].strip():
+            raise Wrong(f"{case}. Leave the blank line out, and nothing else", share)
+        if "\n" in document[slice(*right)] and found[1] - found[0] < right[1] - right[0]:
+            raise Wrong(f"{case}. A single line break does not end a passage, a blank line does (two breaks)", share)
+        raise Wrong(f"{case}; expected {document[slice(*right)]!r}", share)
+    return f"right in all {len(PASSAGES)} cases: now an answer can be shown with the passage it comes from"
+
+
+# (titles in order, every)
+SPLITS = [
+    (["a", "a", "b", "b", "c", "c", "d"], 3),
+    (["a", "b", "c", "d", "e", "f"], 2),
+    (["z", "x", "z", "x", "y", "z"], 2),
+    (["a", "a", "a"], 2),
+    (["a", "b", "a"], 1),
+]
+
+
+def _split(rows: list[dict], every: int) -> tuple[list[dict], list[dict]]:
+    order = list(dict.fromkeys(row["context"] for row in rows))
+    held = {context for number, context in enumerate(order, 1) if number % every == 0}
+    return [row for row in rows if row["context"] not in held], [row for row in rows if row["context"] in held]
+
+
+def _rows(titles: list[str]) -> list[dict]:
+    return [
+        {"id": f"{title}{k}", "title": "Invented", "context": f"The text of {title}.", "question": f"Question {k}?"}
+        for k, title in enumerate(titles)
+    ]
+
+
+@checker("9.2")
+def check_split_by_document(split_by_document) -> str:
+    """``split_by_document(examples, every)``: (train, held out), every so-many-th document held out whole."""
+    for k, (titles, every) in enumerate(SPLITS):
+        rows, share = _rows(titles), k / len(SPLITS)
+        found = call(split_by_document, [dict(row) for row in rows], every)
+        if not isinstance(found, tuple | list) or len(found) != 2:
+            raise Wrong("two lists are wanted: the examples to train on, and those held out", share)
+        train, held = ([row["id"] for row in part] for part in found)
+        right = [[row["id"] for row in part] for part in _split(rows, every)]
+        if [train, held] == right:
+            continue
+        case = f"contexts {titles}, every {every}: held out are {held}, expected {right[1]}"
+        if [held, train] == right:
+            raise Wrong(f"{case}. The two lists are exchanged: training examples come first", share)
+        if sorted(train + held) != sorted(row["id"] for row in rows):
+            raise Wrong(f"{case}. Each example belongs into exactly one of the lists", share)
+        contexts = {row["id"]: row["context"] for row in rows}
+        both = {contexts[i] for i in train} & {contexts[i] for i in held}
+        if both:
+            raise Wrong(f"{case}. {min(both)!r} is on both sides: hold out whole documents, not examples", share)
+        if [sorted(train), sorted(held)] == [sorted(part) for part in right]:
+            raise Wrong(f"{case}. The right examples, but keep them in their order", share)
+        ordered = sorted({row["context"] for row in rows})
+        if {contexts[i] for i in held} == {c for n, c in enumerate(ordered, 1) if n % every == 0}:
+            raise Wrong(f"{case}. Number the documents as they first appear, not by the alphabet", share)
+        raise Wrong(f"{case}. Documents are numbered from 1; those whose number {every} divides are held out", share)
+    return f"right on all {len(SPLITS)} lists: no document on both sides"
+
+
+# (document, answer, what kind of case it is)
+PLACES = [
+    ("The dough rests for nine hours.", "nine hours", "it stands there once, as it is"),
+    ("Nine hours, or nine hours and a bit.", "nine hours", "it stands there twice, once with a capital"),
+    ("It rests for nine\n   hours in a bowl.", "nine hours", "a line break and spaces stand between its words"),
+    ("It rests for nine hours.", "ten hours", "it does not stand there"),
+    ("It costs $2.50 (with cream).", "$2.50 (with cream)", "the answer has signs that mean something in a pattern"),
+    ("It costs 2x50 or 2.50 crowns.", "2.50", "a point is a point"),
+    ("İznik ware: a blue bowl.", "Blue Bowl", "a letter before it grows longer in lower case (İ)"),
+    ("  A   blue    bowl,\nthen a blue bowl.", "a BLUE bowl", "the text has many spaces before it"),
+    ("One plum, one pear.", "  one plum\n", "the answer has spaces around it"),
+]
+
+
+def _places(document: str, answer: str) -> list[tuple[int, int]]:
+    pattern = r"\s+".join(re.escape(word) for word in answer.split())
+    return [match.span() for match in re.finditer(pattern, document, flags=re.IGNORECASE)]
+
+
+@checker("9.3")
+def check_places_of(places_of) -> str:
+    """``places_of(document, answer)``: all (start, end) where it stands, whatever the case and the white space."""
+    for k, (document, answer, kind) in enumerate(PLACES):
+        right, share = _places(document, answer), k / len(PLACES)
+        try:
+            found = call(places_of, document, answer)
+        except re.error as error:
+            raise Wrong(
+                f"{kind} ({answer!r}): your pattern is broken ({error}). Escape the answer's words", share
+            ) from error
+        found = [tuple(int(place) for place in span) for span in found]
+        if found == right:
+            continue
+        case = f"{kind} (document {document!r}, answer {answer!r}): you return {found}, expected {right}"
+        if any(len(span) != 2 for span in found):
+            raise Wrong(f"{case}. Each place is a start and an end", share)
+        if sorted(found) == sorted(right):
+            raise Wrong(f"{case}. The right places, but from left to right, please", share)
+        if found and len(found) < len(right) and set(found) < set(right):
+            raise Wrong(f"{case}. Some are missing: all places are wanted, in any case", share)
+        if not found and "\n" in document + answer:
+            raise Wrong(f"{case}. Between two words any white space will do, and around the answer none counts", share)
+        if not found and answer not in document and answer.lower() in document.lower():
+            raise Wrong(f"{case}. Capitals are not to matter", share)
+        if not found:
+            raise Wrong(f"{case}. Escape the answer: its signs are meant as they are", share)
+        if len(found) > len(right):
+            raise Wrong(
+                f"{case}. That is more than is there: escape the answer, and return nothing for no place", share
+            )
+        raise Wrong(
+            f"{case}, which is {document[slice(*right[0])]!r}. Count characters of the document as it was given, not of a "
+            "copy that you have changed",
+            share,
+        )
+    return f"right in all {len(PLACES)} cases: an answer from anywhere can be checked against the text"

@@ -1,0 +1,182 @@
+"""The checkers of lesson 09: solutions pass, natural mistakes are told apart by the idea they miss."""
+
+import re
+
+import pytest
+from exercise_checks import judge, leaves_the_stub_open
+
+from qa_helpers.exercises import lesson09
+
+CHECKERS = [lesson09.check_passage_of, lesson09.check_split_by_document, lesson09.check_places_of]
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+def test_an_untouched_stub_is_not_a_mistake(check):
+    leaves_the_stub_open(check)
+
+
+@pytest.mark.parametrize("check", CHECKERS)
+@pytest.mark.parametrize(
+    "broken", [lambda *_: 7, lambda *_: 1 / 0, lambda *_: "text", lambda *_: [[]], lambda *_: None, lambda: 0, None]
+)
+def test_nothing_the_student_writes_makes_a_checker_raise(check, broken):
+    feedback = check(broken)
+    assert feedback.started and not feedback.passed and feedback.message
+
+
+def passage_by_finding(document, start):
+    before, after = document.rfind("\n\n", 0, start), document.find("\n\n", start)
+    return before + 2 if before >= 0 else 0, after if after >= 0 else len(document)
+
+
+def passage_by_splitting(document, start):
+    begin = 0
+    for passage in document.split("\n\n"):
+        if start < begin + len(passage):
+            return begin, begin + len(passage)
+        begin += len(passage) + 2
+
+
+def passage_by_text(document, start):
+    passage = document[slice(*passage_by_finding(document, start))]
+    begin = document.index(passage)
+    return begin, begin + len(passage)
+
+
+def without_the_edge(document, start):
+    return document.rfind("\n\n", 0, start) + 2, document.find("\n\n", start)
+
+
+def with_the_break_before(document, start):
+    begin, end = passage_by_finding(document, start)
+    return max(begin - 2, 0), end
+
+
+def with_the_break_after(document, start):
+    begin, end = passage_by_finding(document, start)
+    return begin, min(end + 2, len(document))
+
+
+def by_lines(document, start):
+    before, after = document.rfind("\n", 0, start), document.find("\n", start)
+    return before + 1, after if after >= 0 else len(document)
+
+
+def test_passage_of():
+    judge(
+        lesson09.check_passage_of,
+        right=[passage_by_finding, passage_by_splitting],
+        wrong={
+            "a text alone cannot be found again": lambda d, s: d[slice(*passage_by_finding(d, s))],
+            "the text's edge counts": without_the_edge,
+            "stand in the text twice": passage_by_text,
+            "behind the blank line": with_the_break_before,
+            "Leave the blank line out": with_the_break_after,
+            "does not end a passage": by_lines,
+            "a start and an end are wanted": lambda d, s: (*passage_by_finding(d, s), 0),
+        },
+    )
+    whole = lesson09.check_passage_of(lambda d, _: (0, len(d)))
+    assert not whole.passed and whole.share < 0.2
+
+
+def split_by_number(rows, every):
+    number = {}
+    for row in rows:
+        number.setdefault(row["context"], len(number) + 1)
+    parts = [], []
+    for row in rows:
+        parts[number[row["context"]] % every == 0].append(row)
+    return parts
+
+
+def split_with(order=None, first=1, swap=False):
+    def solution(rows, every):
+        contexts = [row["context"] for row in rows]
+        contexts = sorted(set(contexts)) if order == "alphabet" else list(dict.fromkeys(contexts))
+        held = [c for n, c in enumerate(contexts, first) if n % every == 0]
+        parts = [r for r in rows if r["context"] not in held], [r for r in rows if r["context"] in held]
+        return parts[::-1] if swap else parts
+
+    return solution
+
+
+def split_examples(rows, every):
+    return [r for n, r in enumerate(rows, 1) if n % every], [r for n, r in enumerate(rows, 1) if n % every == 0]
+
+
+def drop_some(rows, every):
+    train, held = split_by_number(rows, every)
+    return train[:1], held
+
+
+def test_split_by_document():
+    judge(
+        lesson09.check_split_by_document,
+        right=[split_by_number, split_with()],
+        wrong={
+            "not examples": split_examples,
+            "exactly one of the lists": drop_some,
+            "training examples come first": split_with(swap=True),
+            "not by the alphabet": split_with("alphabet"),
+            "numbered from 1": lambda rows, every: split_with(first=0)(rows, every),
+            "in their order": lambda rows, every: [part[::-1] for part in split_by_number(rows, every)],
+            "two lists are wanted": lambda rows, every: [split_by_number(rows, every)[0]],
+        },
+    )
+
+
+def places_by_pattern(document, answer):
+    pattern = r"\s+".join(map(re.escape, answer.split()))
+    return [match.span() for match in re.finditer(pattern, document, re.IGNORECASE)]
+
+
+def places_by_words(document, answer):
+    """Another way: compare word after word at every character."""
+    found, at = [], 0
+    while at < len(document):
+        place = at
+        for k, word in enumerate(answer.split()):
+            if k:
+                gap = len(document[place:]) - len(document[place:].lstrip())
+                place = place + gap if gap else len(document)
+            if document[place : place + len(word)].casefold() != word.casefold():
+                break
+            place += len(word)
+        else:
+            found.append((at, place))
+            at = place - 1
+        at += 1
+    return found
+
+
+def with_flags(escape=re.escape, flags=re.IGNORECASE, space=r"\s+"):
+    return lambda d, a: [m.span() for m in re.finditer(space.join(map(escape, a.split())), d, flags)]
+
+
+def in_a_lowered_copy(document, answer):
+    return places_by_pattern(document.lower(), answer.lower())
+
+
+def in_a_tidied_copy(document, answer):
+    return places_by_pattern(" ".join(document.split()), answer)
+
+
+def test_places_of():
+    judge(
+        lesson09.check_places_of,
+        right=[places_by_pattern, places_by_words],
+        wrong={
+            "Some are missing": with_flags(flags=0),
+            "any white space": with_flags(space=" "),
+            "its signs are meant as they are": with_flags(escape=str),
+            "of a copy that you have changed": in_a_lowered_copy,
+            "it does not stand there": lambda d, a: places_by_pattern(d, a) or [(0, 0)],
+            "from left to right": lambda d, a: places_by_pattern(d, a)[::-1],
+            "Each place is a start and an end": lambda d, a: [(s,) for s, _ in places_by_pattern(d, a)],
+        },
+    )
+    tidied = lesson09.check_places_of(in_a_tidied_copy)
+    assert not tidied.passed and "of a copy that you have changed" in tidied.message
+    points = lesson09.check_places_of(lambda d, a: with_flags(str if "." in a and "$" not in a else re.escape)(d, a))
+    assert not points.passed and "more than is there" in points.message
