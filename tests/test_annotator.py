@@ -53,8 +53,10 @@ def test_annotating_by_the_controls_alone(tmp_path):
     file = tmp_path / "train.json"
     annotator = widgets.Annotator(DOCUMENTS, file)
     assert "0 of 12 annotated" in said(annotator) and annotator.remove.disabled and annotator.occurrence.disabled
+    assert (annotator.occurrence.label, annotator.annotation.label) == ("only one", "none yet"), "no menu looks empty"
     type_in(annotator, "kettle", "What did the lid cost?", "10 crowns")
     assert not annotator.occurrence.disabled and len(annotator.occurrence.options) == 3
+    assert annotator.occurrence.label == "which one?"
     annotator.add.click()
     assert "say which by its number" in said(annotator) and annotator.answer.value == "10 crowns"
     assert not file.exists()

@@ -109,6 +109,13 @@ def _list(examples: list[dict]) -> str:
     return f'{count(len(examples), "annotation")}:<div{region}><ol style="margin:0.2em 0;padding-left:2.5em">{items}</ol></div>'
 
 
+def _offer(menu: ipywidgets.Dropdown, options: list[tuple], index: int) -> None:
+    """Give a menu other options. The page is told the index only when it changes, and without it shows an empty menu."""
+    menu.options = options
+    menu.index = None
+    menu.index = index
+
+
 class Annotator(Shell):
     """Write questions and answers about documents into a SQuAD JSON file.
 
@@ -222,10 +229,10 @@ class Annotator(Shell):
         shown = [(f"{k}: {in_context(text, start, start + len(answer))}", k - 1) for k, start in enumerate(places, 1)]
         several = len(places) > 1
         self.occurrence.options = [("which one?", _OPEN), *shown] if several else [("only one", _OPEN)]
+        self.occurrence.value = _OPEN  # a menu that begins without options chooses none by itself
         self.occurrence.disabled = not several
 
     def _offer_annotations(self) -> None:
         rows = [(f"{k}: {_line(row)}", row["id"]) for k, row in enumerate(self.annotations.examples, 1)]
-        self.annotation.options = rows or [("none yet", _NONE)]
-        self.annotation.value = self.annotation.options[-1][1]  # the last, which is the likeliest slip
+        _offer(self.annotation, rows or [("none yet", _NONE)], max(len(rows) - 1, 0))  # the last is the likeliest slip
         self.annotation.disabled = self.remove.disabled = not rows

@@ -118,6 +118,7 @@ def test_09_a_document_of_ones_own(run_lesson, pictures):
         beginning = " ".join(document.inner_text().split()[:6])
         form.control("Answer").fill(beginning)
         expect(document.locator("mark").first).to_have_text(beginning)
+        expect(form.control("Place")).not_to_have_value("")  # an empty menu would say nothing
         form.root.get_by_role("button", name="Add").click()
         expect(form.view).to_contain_text(f"{done + 1} of ")
         form.keep_pictures(pictures)
