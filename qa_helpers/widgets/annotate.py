@@ -228,8 +228,7 @@ class Annotator(Shell):
             places = []
         shown = [(f"{k}: {in_context(text, start, start + len(answer))}", k - 1) for k, start in enumerate(places, 1)]
         several = len(places) > 1
-        self.occurrence.options = [("which one?", _OPEN), *shown] if several else [("only one", _OPEN)]
-        self.occurrence.value = _OPEN  # a menu that begins without options chooses none by itself
+        _offer(self.occurrence, [("which one?", _OPEN), *shown] if several else [("only one", _OPEN)], 0)
         self.occurrence.disabled = not several
 
     def _offer_annotations(self) -> None:
