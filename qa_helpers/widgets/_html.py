@@ -90,10 +90,22 @@ def page(*blocks: str) -> str:
     return f'<div class="qa-view" style="line-height:1.5;max-width:60em;overflow-wrap:anywhere">{inner}</div>'
 
 
-def message(text: str) -> Html:
-    """What went wrong and what to do about it, in place of a view; read out by screen readers."""
+def alert(text: str) -> str:
+    """What went wrong and what to do about it; read out by screen readers. Nothing for no text."""
     style = f"border-left:4px solid rgb({RED});padding:0.3em 0.8em;white-space:pre-wrap;{tint(RED)}"
-    return Html(page(f'<div class="qa-message" role="alert" style="{style}">{escape(text)}</div>'), text)
+    return f'<div class="qa-message" role="alert" style="{style}">{escape(text)}</div>' if text else ""
+
+
+def message(text: str) -> Html:
+    """An alert in place of a view."""
+    return Html(page(alert(text)), text)
+
+
+def bar(share: float, width: int, style: str = "") -> str:
+    """A share of 0 to 1 (more or less is cut off) as a bar, ``width`` em at most; the number stands beside it in words."""
+    filled = f"display:inline-block;height:0.7em;width:{min(max(share, 0.0), 1.0) * width:.2f}em;background:rgb({BLUE})"
+    frame = f"display:inline-block;width:{width}em;line-height:0.7em;border:1px solid currentColor{style}"
+    return f'<span aria-hidden="true" style="{frame}"><span style="{filled}"></span></span>'
 
 
 def count(number: int, noun: str) -> str:

@@ -8,7 +8,7 @@ import ipywidgets
 
 from ..annotations import Annotations, find_answer, in_context
 from ..render import Html
-from ._html import ANSWER, BLUE, RED, SMALL, Mark, attributes, count, marked, page, text_box, tint
+from ._html import ANSWER, BLUE, SMALL, Mark, alert, attributes, bar, count, marked, page, text_box, tint
 from ._shell import WIDE, Shell, layout
 
 _ASKED = f"color:inherit;border-bottom:2px dotted rgb({BLUE});{tint(BLUE)}"
@@ -51,8 +51,8 @@ def annotation_view(
     progress = f"{done} of {wanted} annotated"
     asked = f"Question: {question.strip()}" if question.strip() else "Type a question."
     html = page(
-        _note(note),
-        f'<div aria-live="polite">{_bar(done, wanted)} {progress}</div>',
+        alert(note),
+        f'<div aria-live="polite">{bar(done / max(wanted, 1), 6)} {progress}</div>',
         f'<div>{escape(asked)}</div><div aria-live="polite" style="white-space:pre-wrap">{escape(told)}</div>',
         text_box(marked(text, marks), f"the document {document}, with answers marked"),
         _list(annotations.examples),
@@ -81,18 +81,6 @@ def _places(text: str, answer: str, occurrence: int | None) -> tuple[list[int], 
 def _asked(row: dict) -> Mark:
     start, text = row["answers"]["answer_start"][0], row["answers"]["text"][0]
     return Mark(start, start + len(text), _ASKED, row["question"])
-
-
-def _note(note: str) -> str:
-    style = f"border-left:4px solid rgb({RED});padding:0.3em 0.8em;white-space:pre-wrap;{tint(RED)}"
-    return f'<div class="qa-message" role="alert" style="{style}">{escape(note)}</div>' if note else ""
-
-
-def _bar(done: int, wanted: int) -> str:
-    width = 6 * min(done / max(wanted, 1), 1)
-    filled = f"display:inline-block;height:0.7em;width:{width:.2f}em;background:rgb({BLUE})"
-    frame = "display:inline-block;width:6em;line-height:0.7em;border:1px solid currentColor"
-    return f'<span aria-hidden="true" style="{frame}"><span style="{filled}"></span></span>'
 
 
 def _line(row: dict) -> str:

@@ -6,7 +6,7 @@ from html import escape
 import ipywidgets
 
 from ..render import Html
-from ._html import ANSWER, BLUE, Mark, attributes, marked, page, text_box
+from ._html import ANSWER, Mark, attributes, bar, marked, page, text_box
 from ._shell import WIDE, Shell, layout
 
 MAX_BYTES = 1_000_000  # of an uploaded file: a long book; beyond it, neither the browser nor the reader is at ease
@@ -56,10 +56,7 @@ def answer_view(question: str, document: str, answers: dict | Sequence[dict]) ->
 
 
 def _score(value: float) -> str:
-    width = min(max(value, 0.0), 1.0) * 5
-    bar = f"display:inline-block;height:0.7em;width:{width:.2f}em;background:rgb({BLUE})"
-    frame = "display:inline-block;width:5em;line-height:0.7em;border:1px solid currentColor;margin:0 0.4em"
-    return f'score {value:.3f}<span aria-hidden="true" style="{frame}"><span style="{bar}"></span></span>'
+    return f"score {value:.3f}{bar(value, 5, ';margin:0 0.4em')}"
 
 
 def _document(document: str, best: dict) -> str:
