@@ -3,7 +3,7 @@
 import math
 
 import pytest
-from exercise_checks import judge
+from exercise_checks import NONSENSE, judge, never_raises
 
 from qa_helpers.exercises import lesson03
 
@@ -19,10 +19,9 @@ def test_an_untouched_stub_is_not_a_mistake(check):
 
 
 @pytest.mark.parametrize("check", [lesson03.check_windows_of, lesson03.check_window_edges, lesson03.check_most_context])
-@pytest.mark.parametrize("broken", [lambda *_: None, lambda *_: 1 / 0, lambda *_: "text", lambda: 0, 5, None])
+@pytest.mark.parametrize("broken", [*NONSENSE, 5])
 def test_nothing_the_student_writes_makes_a_checker_raise(check, broken):
-    feedback = check(broken)
-    assert feedback.started and not feedback.passed and feedback.message
+    never_raises(check, broken)
 
 
 def test_windows_of():

@@ -2,7 +2,7 @@
 
 import pytest
 import torch
-from exercise_checks import judge, leaves_the_stub_open
+from exercise_checks import NONSENSE, judge, leaves_the_stub_open, never_raises
 from torch.nn import functional as F
 from transformers import AutoModelForQuestionAnswering, BertConfig
 
@@ -23,13 +23,9 @@ def test_an_untouched_stub_is_not_a_mistake(check):
 
 
 @pytest.mark.parametrize("check", CHECKERS)
-@pytest.mark.parametrize(
-    "broken",
-    [lambda *_: None, lambda *_: 1 / 0, lambda *_: "text", lambda *_: [[]], lambda: 0, lambda *_: torch.ones(3), None],
-)
+@pytest.mark.parametrize("broken", [*NONSENSE, lambda *_: torch.ones(3)])
 def test_nothing_the_student_writes_makes_a_checker_raise(check, broken):
-    feedback = check(broken)
-    assert feedback.started and not feedback.passed and feedback.message
+    never_raises(check, broken)
 
 
 def test_separate():

@@ -4,7 +4,7 @@ import math
 
 import pytest
 import torch
-from exercise_checks import judge, leaves_the_stub_open
+from exercise_checks import NONSENSE, judge, leaves_the_stub_open, never_raises
 from transformers import get_cosine_schedule_with_warmup
 
 from qa_helpers.exercises import lesson06
@@ -23,12 +23,9 @@ def test_an_untouched_stub_is_not_a_mistake(check):
 
 
 @pytest.mark.parametrize("check", CHECKERS)
-@pytest.mark.parametrize(
-    "broken", [lambda *_: 7.5, lambda *_: 1 / 0, lambda *_: "text", lambda *_: [[]], lambda *_: None, lambda: 0, None]
-)
+@pytest.mark.parametrize("broken", NONSENSE)
 def test_nothing_the_student_writes_makes_a_checker_raise(check, broken):
-    feedback = check(broken)
-    assert feedback.started and not feedback.passed and feedback.message
+    never_raises(check, broken)
 
 
 def optimizer_steps(windows, batch_size, accumulation, epochs):
