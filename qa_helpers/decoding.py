@@ -2,15 +2,15 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
+from typing import NamedTuple
 
 import numpy as np
 from datasets import Dataset
 
-from .features import span_text
+from .features import FIRST_COMBINING, span_text
 
 
-@dataclass(frozen=True)
-class Candidate:
+class Candidate(NamedTuple):  # twenty are made for every example: a dataclass takes four times as long
     """One possible answer: characters [start, end) of the context, ``score`` = start logit + end logit.
 
     ``probability`` is the softmax of the scores over the candidates kept (n-best), as in the SQuAD baselines.
@@ -63,7 +63,7 @@ def best_spans(
     """The ``n_best`` highest start + end logits over all valid spans of one window: exact, not a search over few.
 
     Valid is: inside the context, start ≤ end, at most ``max_answer_length`` tokens. All of them form a band along the
-    diagonal of the (start, end) square, here an array of (tokens, max_answer_length).
+    diagonal of the (start, end) square.
 
     Args:
         start_logits, end_logits: (tokens,).
@@ -72,23 +72,71 @@ def best_spans(
     Returns:
         (starts, ends, scores), best first; ends inclusive; ties by earlier start, then shorter span.
     """
-    first, beyond = context_tokens
-    starts = start_logits[first:beyond].astype(np.float64)
-    ends = end_logits[first:beyond].astype(np.float64)
-    width = min(max_answer_length, len(starts))
-    padded = np.concatenate([ends, np.full(width - 1, -np.inf)])
-    band = starts[:, None] + np.lib.stride_tricks.sliding_window_view(padded, width)
-    flat = band.ravel()
-    count = min(n_best, int(np.isfinite(flat).sum()))
-    if count < len(flat):
-        # Everything at least as good as the count-th score, so that ties are settled by position, not by chance.
-        cut = np.partition(flat, len(flat) - count)[len(flat) - count]
-        kept = np.flatnonzero(flat >= cut)
-    else:
-        kept = np.arange(len(flat))
-    kept = kept[np.argsort(-flat[kept], kind="stable")][:count]
-    rows, lengths = np.divmod(kept, width)
-    return rows + first, rows + lengths + first, flat[kept]
+    starts, ends, scores = best_spans_of_windows(
+        [start_logits], [end_logits], [context_tokens], n_best, max_answer_length
+    )
+    valid = np.isfinite(scores[0])
+    return starts[0][valid], ends[0][valid], scores[0][valid]
+
+
+def best_spans_of_windows(
+    start_logits: Sequence[np.ndarray],
+    end_logits: Sequence[np.ndarray],
+    context_tokens: Sequence[tuple[int, int]],
+    n_best: int,
+    max_answer_length: int,
+) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    """:func:`best_spans` of several windows at once.
+
+    The best span that begins at a token ends at the best of the next ``max_answer_length`` tokens. Any of the ``n_best``
+    spans begins at one of the ``n_best`` tokens that are best in this way, so only their rows of the band are searched.
+
+    Returns:
+        (starts, ends, scores): each (windows, at most n_best); a window with fewer valid spans has scores of minus
+        infinity at the end of its row.
+    """
+    tokens = max(beyond - first for first, beyond in context_tokens)
+    width = min(max_answer_length, tokens)
+    # Beyond a window's context, and beyond the longest context, every logit is minus infinity.
+    starts = np.full((len(context_tokens), tokens), -np.inf)
+    ends = np.full((len(context_tokens), tokens + width - 1), -np.inf)
+    for k, (first, beyond) in enumerate(context_tokens):
+        starts[k, : beyond - first] = start_logits[k][first:beyond]
+        ends[k, : beyond - first] = end_logits[k][first:beyond]
+    rows = _highest(starts + _highest_ahead(ends, width)[:, :tokens], n_best)
+    each = np.arange(len(context_tokens))[:, None]
+    band = starts[each, rows][:, :, None] + ends[each[:, :, None], rows[:, :, None] + np.arange(width)]
+    flat = band.reshape(len(context_tokens), -1)
+    spans = _highest(flat, n_best)  # by start, then length
+    scores = flat[each, spans]
+    best_first = np.argsort(-scores, axis=1, kind="stable")
+    spans, scores = spans[each, best_first], scores[each, best_first]
+    places, lengths = np.divmod(spans, width)
+    starts = rows[each, places] + np.array([first for first, _ in context_tokens])[:, None]
+    return starts, starts + lengths, scores
+
+
+def _highest_ahead(values: np.ndarray, width: int) -> np.ndarray:
+    """At each place of every row, the highest of the ``width`` values that begin there (fewer at the end of the row)."""
+    highest, seen = values.copy(), 1
+    while seen < width:
+        step = min(seen, width - seen)
+        highest[:, :-step] = np.maximum(highest[:, :-step], highest[:, step:])
+        seen += step
+    return highest
+
+
+def _highest(values: np.ndarray, count: int) -> np.ndarray:
+    """Places of the ``count`` highest values of each row, in order of place; of equal values the first ones."""
+    count = min(count, values.shape[1])
+    cut = np.partition(values, -count, axis=1)[:, -count, None]
+    chosen = values >= cut
+    too_many = chosen.sum(axis=1) > count
+    if too_many.any():  # several values equal the lowest that is wanted: only the first of them
+        above = values > cut
+        equal = chosen & ~above
+        chosen = above | (equal & (equal.cumsum(axis=1) <= count - above.sum(axis=1, keepdims=True)))
+    return np.nonzero(chosen)[1].reshape(len(values), count)
 
 
 def decode_answers(
@@ -128,31 +176,55 @@ def decode_answers(
         )
     contexts = list(examples["context"]) if isinstance(examples, Dataset) else [e["context"] for e in examples]
     ids = list(examples["id"]) if isinstance(examples, Dataset) else [e["id"] for e in examples]
-    spans: list[list] = [[] for _ in ids]  # (score, feature, start token, end token)
-    null_scores = np.full(len(ids), np.inf)
     columns = features.select_columns(["context_tokens", "cls_index", "example_index", "example_id"])[:]
+    spans: list[list] = [[] for _ in ids]  # (-score, feature, start token, end token, start character, end character)
+    null_scores = [np.inf] * len(ids)
     offsets = offset_arrays(features)
-    rows = zip(columns["context_tokens"], columns["cls_index"], columns["example_index"], columns["example_id"])
-    for feature, (context_tokens, cls_index, example, example_id) in enumerate(rows):
-        if example >= len(ids) or ids[example] != example_id:
-            raise ValueError(
-                f"feature {feature} was made from example {example_id!r}, which is not example {example} of those given: "
-                "decode with the examples that the features were made from, in the same order"
-            )
-        starts, ends = np.asarray(start_logits[feature]), np.asarray(end_logits[feature])
-        if len(starts) < context_tokens[1] or len(ends) < context_tokens[1]:
-            raise ValueError(f"feature {feature}: {len(starts)} logits for a window of {context_tokens[1] + 1} tokens")
-        if not (np.isfinite(starts).all() and np.isfinite(ends).all()):
+    for batch in _by_length(columns["context_tokens"]):
+        for feature in batch:
+            _check_feature(feature, columns, ids, start_logits, end_logits)
+            example, cls = columns["example_index"][feature], columns["cls_index"][feature]
+            null_score = float(start_logits[feature][cls]) + float(end_logits[feature][cls])
+            null_scores[example] = min(null_scores[example], null_score)
+        found = best_spans_of_windows(
+            *([values[feature] for feature in batch] for values in (start_logits, end_logits, columns["context_tokens"])),
+            n_best,
+            max_answer_length,
+        )
+        for feature, starts, ends, scores in zip(batch, *found):
+            valid = np.isfinite(scores)
+            starts, ends, own = starts[valid], ends[valid], offsets[feature]
+            characters = own[starts, 0].tolist(), own[ends, 1].tolist()
+            columns_of_spans = (-scores[valid]).tolist(), [feature] * len(starts), starts.tolist(), ends.tolist()
+            spans[columns["example_index"][feature]] += zip(*columns_of_spans, *characters)
+    return [
+        _predict(ids[k], contexts[k], spans[k], offsets, null_scores[k], n_best, null_threshold, align_to_words)
+        for k in range(len(ids))
+    ]
+
+
+def _by_length(context_tokens: Sequence[tuple[int, int]], size: int = 64) -> list[list[int]]:
+    """Features in batches of similar length, so that little of a batch is padding."""
+    order = sorted(range(len(context_tokens)), key=lambda k: context_tokens[k][1] - context_tokens[k][0])
+    return [order[k : k + size] for k in range(0, len(order), size)]
+
+
+def _check_feature(feature: int, columns: dict, ids: list[str], start_logits, end_logits) -> None:
+    """Raise a ValueError if a feature is of other examples, or its logits are too few or not finite."""
+    example, example_id = columns["example_index"][feature], columns["example_id"][feature]
+    if example >= len(ids) or ids[example] != example_id:
+        raise ValueError(
+            f"feature {feature} was made from example {example_id!r}, which is not example {example} of those given: "
+            "decode with the examples that the features were made from, in the same order"
+        )
+    beyond = columns["context_tokens"][feature][1]
+    for logits in (start_logits[feature], end_logits[feature]):
+        if len(logits) < beyond:
+            raise ValueError(f"feature {feature}: {len(logits)} logits for a window of {beyond + 1} tokens")
+        if not np.isfinite(logits).all():
             raise ValueError(
                 f"feature {feature} (example {example_id!r}): logits are not finite; did training diverge?"
             )
-        null_scores[example] = min(null_scores[example], float(starts[cls_index]) + float(ends[cls_index]))
-        for start, end, score in zip(*best_spans(starts, ends, context_tokens, n_best, max_answer_length)):
-            spans[example].append((float(score), feature, int(start), int(end)))
-    return [
-        _predict(ids[k], contexts[k], spans[k], offsets, float(null_scores[k]), n_best, null_threshold, align_to_words)
-        for k in range(len(ids))
-    ]
 
 
 def offset_arrays(features: Dataset) -> list[np.ndarray]:
@@ -184,15 +256,18 @@ def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
 def _predict(example_id, context, spans, offsets, null_score, n_best, null_threshold, align_to_words) -> Prediction:
     if not spans:
         raise ValueError(f"example {example_id!r} has no features: decode all features of the examples together")
-    spans.sort(key=lambda span: (-span[0], span[1:]))
+    spans.sort()  # best first; ties by window, then start, then end
     found: dict[tuple[int, int], tuple[float, str]] = {}
-    for score, feature, start, end in spans:
-        a, b, text = span_text(context, offsets[feature], start, end)
+    for minus_score, feature, start, end, a, b in spans:
+        if a >= b or context[a].isspace() or context[b - 1].isspace() or context[b : b + 1] >= FIRST_COMBINING:
+            a, b, text = span_text(context, offsets[feature], start, end)
+        else:  # as span_text has it, for all but a few spans
+            text = context[a:b]
         if text and align_to_words:
             a, b = whole_words(context, a, b)
             text = context[a:b]
         if text:  # neighbouring windows share tokens: the same characters count once, with their best score
-            found.setdefault((a, b), (score, text))
+            found.setdefault((a, b), (-minus_score, text))
         if len(found) == n_best:
             break
     if not found:

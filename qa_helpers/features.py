@@ -5,16 +5,27 @@ so that an answer cut by one window's edge stands whole in the next (Devlin et a
 ``stride`` is the overlap here, as in the tokenizers library, not the step).
 """
 
+import hashlib
+import io
+import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
+from pathlib import Path
 
+import datasets
 import numpy as np
+import pyarrow as pa
+import tokenizers
 from datasets import Dataset, Features, List, Value
 
+from . import _windows
+from ._windows import PairLayout, WindowColumns, tokenize, window_edges
 from .checkpoints import require_offsets
-from .data import example_problems, rows_to_dataset
+from .data import FEATURES, example_problems, rows_to_dataset
 
+FIRST_COMBINING = "\u0300"  # no character before this one combines with the letter before it
+_NO_TOKEN = "the context holds no token (only invisible characters?); fill it in or drop it"
 _BATCH = 512  # examples tokenized at once: enough for the tokenizer's threads, small enough to keep memory flat
 
 
@@ -58,9 +69,26 @@ def make_features(
         raise ValueError("there are no examples to make features from")
     if stride < 0 or max_length < 1:
         raise ValueError(f"max_length and stride count tokens: got max_length={max_length}, stride={stride}")
-    has_segments = "token_type_ids" in tokenizer.model_input_names
+    options = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride, "labels": labels}
+    fingerprint = features_fingerprint(examples, **options)
+    return examples.map(
+        cut_batch,
+        with_indices=True,
+        batched=True,
+        batch_size=_BATCH,
+        remove_columns=examples.column_names,
+        features=_schema(tokenizer, labels),
+        num_proc=num_proc,
+        fn_kwargs=options,
+        new_fingerprint=fingerprint,
+        cache_file_name=_cache_file(examples, fingerprint),
+        desc="Making features",
+    )
+
+
+def _schema(tokenizer, labels: bool) -> Features:
     schema = {"input_ids": List(Value("int32")), "attention_mask": List(Value("int8"))}
-    if has_segments:
+    if "token_type_ids" in tokenizer.model_input_names:
         schema["token_type_ids"] = List(Value("int8"))
     schema |= {
         "offset_mapping": List(List(Value("int32"), length=2)),
@@ -71,21 +99,11 @@ def make_features(
     }
     if labels:
         schema |= {"start_positions": Value("int32"), "end_positions": Value("int32")}
-    return examples.map(
-        cut_batch,
-        with_indices=True,
-        batched=True,
-        batch_size=_BATCH,
-        remove_columns=examples.column_names,
-        features=Features(schema),
-        num_proc=num_proc,
-        fn_kwargs={"tokenizer": tokenizer, "max_length": max_length, "stride": stride, "labels": labels},
-        desc="Making features",
-    )
+    return Features(schema)
 
 
-def cut_batch(batch: dict, indices: list[int], tokenizer, max_length: int, stride: int, labels: bool) -> dict:
-    """The columns that :func:`make_features` makes of a few examples, as lists; for those who need them at once.
+def cut_batch(batch: dict, indices: list[int], tokenizer, max_length: int, stride: int, labels: bool) -> pa.Table:
+    """The columns that :func:`make_features` makes of a few examples; for those who need them at once.
 
     Args:
         batch: the examples' columns, as ``examples[:]`` gives them; ``indices``: their places in the dataset.
@@ -95,43 +113,82 @@ def cut_batch(batch: dict, indices: list[int], tokenizer, max_length: int, strid
     for row in rows:
         for problem in example_problems(row):
             raise ValueError(problem.message)
-    # Leading spaces in a question upset truncation="only_second" in several tokenizers; they carry no meaning.
-    questions = [row["question"].strip() for row in rows]
-    check_room(questions, batch["id"], tokenizer, max_length, stride)
-    encoded = tokenizer(
-        questions,
-        batch["context"],
-        truncation="only_second",
-        max_length=max_length,
-        stride=stride,
-        return_overflowing_tokens=True,
-        return_offsets_mapping=True,
-        padding=False,
-        split_special_tokens=True,
+    layout = PairLayout.of(tokenizer)
+    _check_stride(max_length, stride, layout.special_tokens)
+    # Spaces around a question carry no meaning, and leading ones upset the library's own windows in several tokenizers.
+    questions = tokenize([row["question"].strip() for row in rows], tokenizer)
+    places = {context: k for k, context in enumerate(dict.fromkeys(batch["context"]))}  # many questions share one
+    contexts = tokenize(list(places), tokenizer)
+    columns = WindowColumns(layout, _schema(tokenizer, labels).arrow_schema)
+    sources, starts, ends = [], [], []
+    for source, (row, question) in enumerate(zip(rows, questions)):
+        context = contexts[places[row["context"]]]
+        if not len(context):
+            raise ValueError(f"example {row['id']!r}: {_NO_TOKEN}")
+        room = max_length - layout.special_tokens - len(question)
+        _check_room(f"example {row['id']!r}", len(question), room, max_length, stride)
+        answer = _covered(_first_answer(row), context.offsets) if labels else None
+        for start, end in window_edges(len(context), room, stride):
+            first, cls_index = columns.add(question, context.part(start, end))
+            sources.append(source)
+            tokens = answer_in_window(context.offsets, (start, end), answer)
+            starts.append(tokens[0] - start + first if tokens else cls_index)
+            ends.append(tokens[1] - start + first if tokens else cls_index)
+    others = {"start_positions": starts, "end_positions": ends} if labels else {}
+    return columns.table(
+        example_id=[rows[k]["id"] for k in sources], example_index=[indices[k] for k in sources], **others
     )
-    sources = encoded.pop("overflow_to_sample_mapping")
-    features = dict(encoded)
-    features["context_tokens"], features["cls_index"] = [], []
-    features["example_id"] = [batch["id"][k] for k in sources]
-    features["example_index"] = [indices[k] for k in sources]
-    for window, source in zip(encoded.encodings, sources):
-        context_tokens, cls_index = window_layout(window, tokenizer.cls_token_id, f"example {batch['id'][source]!r}")
-        features["context_tokens"].append(context_tokens)
-        features["cls_index"].append(cls_index)
-    if labels:
-        features["start_positions"], features["end_positions"] = [], []
-        windows: list[list] = [[] for _ in rows]
-        for window, source in zip(encoded.encodings, sources):
-            windows[source].append(window)
-        answers = [_covered(_first_answer(row), own) for row, own in zip(rows, windows)]
-        for window, source, cls_index, context in zip(
-            encoded.encodings, sources, features["cls_index"], features["context_tokens"]
-        ):
-            span = answer_in_window(window, context, answers[source])
-            start, end = span or (cls_index, cls_index)
-            features["start_positions"].append(start)
-            features["end_positions"].append(end)
-    return features
+
+
+def features_fingerprint(examples: Dataset, tokenizer, max_length: int, stride: int, labels: bool) -> str:
+    """What features depend on, as a short text: the examples' content, the tokenizer, the settings, this code.
+
+    Not the dataset's own fingerprint, which is random for data that was never on disk, and not the tokenizer object's,
+    which changes with use.
+    """
+    digest = hashlib.blake2b(digest_size=16)
+    backend = json.loads(tokenizer.backend_tokenizer.to_str())
+    backend["truncation"] = backend["padding"] = None  # left over from the call before
+    settings = [max_length, stride, labels, tokenizer.model_input_names, tokenizer.cls_token_id, tokenizers.__version__]
+    digest.update(json.dumps([settings, backend], sort_keys=True).encode())
+    for module in (__file__, _windows.__file__):
+        digest.update(Path(module).read_bytes())
+    content = examples.select_columns([name for name in FEATURES if name != "title"]).with_format("arrow")
+    with pa.ipc.new_stream(_Digesting(digest), content[:1].schema.remove_metadata()) as stream:
+        for table in content.iter(1000):  # always cut alike, so that equal content gives equal bytes
+            stream.write_table(table.combine_chunks().replace_schema_metadata())
+    return digest.hexdigest()
+
+
+class _Digesting(io.RawIOBase):
+    """A file that only feeds a hash."""
+
+    def __init__(self, digest):
+        self.digest = digest
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data) -> int:
+        self.digest.update(data)
+        return len(data)
+
+
+def _cache_file(examples: Dataset, fingerprint: str) -> str | None:
+    """Where features of examples that are on disk are kept; None for examples in memory, whose features stay there, too.
+
+    A file that cannot be read to its end (a disk that was full, a broken copy) is removed, so that it is made anew.
+    """
+    if not examples.cache_files:
+        return None
+    folder = Path(datasets.config.HF_DATASETS_CACHE) / "qa_helpers" / "features"
+    folder.mkdir(parents=True, exist_ok=True)
+    for path in folder.glob(f"{fingerprint}*.arrow"):
+        try:
+            Dataset.from_file(str(path))
+        except (pa.ArrowInvalid, OSError):
+            path.unlink(missing_ok=True)
+    return str(folder / f"{fingerprint}.arrow")
 
 
 def check_room(questions: Sequence[str], ids: Sequence[str], tokenizer, max_length: int, stride: int) -> None:
@@ -141,53 +198,75 @@ def check_room(questions: Sequence[str], ids: Sequence[str], tokenizer, max_leng
     advance; the tokenizers library panics there (an exception that ``except Exception`` does not catch).
     """
     special = tokenizer.num_special_tokens_to_add(pair=True)
+    _check_stride(max_length, stride, special)
+    for name, tokens in zip(ids, tokenize(questions, tokenizer)):
+        _check_room(f"example {name!r}", len(tokens), max_length - special - len(tokens), max_length, stride)
+
+
+def _check_stride(max_length: int, stride: int, special: int) -> None:
     if max_length - special - 1 <= stride:
         raise ValueError(
             f"stride {stride} does not fit max_length {max_length}: at most {max_length - special} tokens are left for "
             f"a question and context, and the context's share must exceed the stride. Lower stride or raise max_length"
         )
-    # Most questions are far too short to matter: in ASCII a token covers at least one character, so only the others are
-    # tokenized here a second time.
-    longest_safe = max_length - special - stride - 2
-    suspects = [k for k, q in enumerate(questions) if len(q) > longest_safe or not q.isascii()]
-    if not suspects:
-        return
-    encoded = tokenizer([questions[k] for k in suspects], add_special_tokens=False, split_special_tokens=True)
-    for k, ids_of_question in zip(suspects, encoded["input_ids"]):
-        room = max_length - special - len(ids_of_question)
-        if room <= stride:
-            raise ValueError(
-                f"example {ids[k]!r}: the question has {len(ids_of_question)} tokens, which leaves {room} of "
-                f"max_length {max_length} for context, and windows need more than the stride ({stride}). Shorten the question, "
-                "raise max_length or lower stride"
-            )
 
 
-def answer_in_window(window, context_tokens: tuple[int, int], answer: tuple[int, int] | None) -> tuple[int, int] | None:
+def _check_room(name: str, tokens: int, room: int, max_length: int, stride: int) -> None:
+    if room <= stride:
+        raise ValueError(
+            f"{name}: the question has {tokens} tokens, which leaves {room} of "
+            f"max_length {max_length} for context, and windows need more than the stride ({stride}). Shorten the question, "
+            "raise max_length or lower stride"
+        )
+
+
+def answer_in_window(
+    offsets: np.ndarray, context_tokens: tuple[int, int], answer: tuple[int, int] | None
+) -> tuple[int, int] | None:
     """The tokens of an answer in one window.
 
     Args:
-        window: one ``tokenizers.Encoding`` of a question/context pair.
+        offsets: the window's ``offset_mapping`` (tokens, 2).
         context_tokens: its context tokens [first, last + 1).
         answer: characters [start, end) of the context, or None for no answer.
 
     Returns:
-        (start, end) token indices, end inclusive, or None where the window does not hold the whole answer.
+        (start, end) token indices, end inclusive, or None where the window does not hold the whole answer. Where a
+        character is several tokens (an accent, an emoji), its first one stands for it, as in tokenizers' own
+        ``char_to_token``.
     """
     if answer is None:
         return None
     first, beyond = context_tokens
+    own = np.asarray(offsets)[first:beyond]
     start, end = answer
-    if start < window.offsets[first][0] or end > window.offsets[beyond - 1][1]:
+    if start < own[0, 0] or end > own[-1, 1]:
         return None
-    # Characters that no token covers (spaces, for most tokenizers) can stand at an answer's edge: step inwards.
-    while start < end and window.char_to_token(start, 1) is None:
-        start += 1
-    while start < end and window.char_to_token(end - 1, 1) is None:
-        end -= 1
-    if start == end:
+    tokens = _tokens_between(own, start, end)
+    if tokens is None:
         return None
-    return window.char_to_token(start, 1), window.char_to_token(end - 1, 1)
+    last_character = min(own[tokens[1], 1], end) - 1
+    last = np.searchsorted(own[:, 1], last_character, side="right")
+    return first + tokens[0], first + int(last)
+
+
+def _tokens_between(offsets: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
+    """First and last token that share a character with [start, end); None if there is none (spaces, for most)."""
+    first = int(np.searchsorted(offsets[:, 1], start, side="right"))
+    last = int(np.searchsorted(offsets[:, 0], end, side="left")) - 1
+    while first <= last and offsets[first, 0] == offsets[first, 1]:  # a token without characters
+        first += 1
+    while first <= last and offsets[last, 0] == offsets[last, 1]:
+        last -= 1
+    return (first, last) if first <= last else None
+
+
+def _covered(answer: tuple[int, int] | None, offsets: np.ndarray) -> tuple[int, int] | None:
+    """The answer without characters at its edges that no token covers (invisible ones, dropped by BERT)."""
+    tokens = answer and _tokens_between(offsets, *answer)
+    if not tokens:
+        return None
+    return max(answer[0], int(offsets[tokens[0], 0])), min(answer[1], int(offsets[tokens[1], 1]))
 
 
 def _first_answer(row: dict) -> tuple[int, int] | None:
@@ -200,22 +279,6 @@ def _first_answer(row: dict) -> tuple[int, int] | None:
     return start, start + len(text.strip())
 
 
-def _covered(answer: tuple[int, int] | None, windows) -> tuple[int, int] | None:
-    """The answer without characters at its edges that no window has a token for (invisible ones, dropped by BERT)."""
-    if answer is None:
-        return None
-    start, end = answer
-
-    def seen(character: int) -> bool:
-        return any(window.char_to_token(character, 1) is not None for window in windows)
-
-    while start < end and not seen(start):
-        start += 1
-    while start < end and not seen(end - 1):
-        end -= 1
-    return (start, end) if start < end else None
-
-
 def window_layout(window, cls_token_id: int, name: str) -> tuple[tuple[int, int], int]:
     """Where things stand in one window (``tokenizers.Encoding``): context tokens [first, last + 1), index of [CLS].
 
@@ -225,7 +288,7 @@ def window_layout(window, cls_token_id: int, name: str) -> tuple[tuple[int, int]
     # sequence_ids, not token_type_ids: RoBERTa and DistilBERT have no segments, every fast tokenizer has these.
     sides = window.sequence_ids
     if 1 not in sides:
-        raise ValueError(f"{name}: the context holds no token (only invisible characters?); fill it in or drop it")
+        raise ValueError(f"{name}: {_NO_TOKEN}")
     first = sides.index(1)
     # The special token, not a "[CLS]" in the text; not always index 0: left padding, or families that put it last.
     cls_index = next(

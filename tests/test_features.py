@@ -318,11 +318,11 @@ def test_answer_in_window_takes_the_tokens_an_answer_only_partly_covers(tokenize
     sides = window.sequence_ids
     bounds = (sides.index(1), sides.index(1) + sides.count(1))
     inside = context.index("keepers"), context.index("keepers") + 3  # "kee", in the middle of a word
-    start, end = answer_in_window(window, bounds, inside)
+    start, end = answer_in_window(window.offsets, bounds, inside)
     a, b, text = span_text(context, window.offsets, start, end)
     assert a <= inside[0] and b >= inside[1] and "kee" in text
-    assert answer_in_window(window, bounds, None) is None
-    assert answer_in_window(window, bounds, (3, 4)) is None, "a space alone has no token"
+    assert answer_in_window(window.offsets, bounds, None) is None
+    assert answer_in_window(window.offsets, bounds, (3, 4)) is None, "a space alone has no token"
 
 
 def test_coverage_counts_labels_and_notices_wrong_and_missing_ones(examples, features, rows):

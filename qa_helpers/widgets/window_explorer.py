@@ -42,7 +42,8 @@ def answer_of(example: dict) -> tuple[int, int] | None:
 def cut_example(example: dict, tokenizer, max_length: int, stride: int) -> dict[str, list]:
     """The columns of :func:`qa_helpers.make_features` for one example, without a dataset's bookkeeping: fast enough for
     a slider."""
-    return cut_batch({name: [value] for name, value in example.items()}, [0], tokenizer, max_length, stride, True)
+    columns = {name: [value] for name, value in example.items()}
+    return cut_batch(columns, [0], tokenizer, max_length, stride, labels=True).to_pydict()
 
 
 def windows_of(example: dict, tokenizer, max_length: int, stride: int) -> list[Window]:
