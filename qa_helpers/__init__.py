@@ -17,6 +17,7 @@ _PUBLIC = {
     "decoding": ["Candidate", "Prediction", "apply_threshold", "decode_answers"],
     "metrics": ["Scores", "exact_match", "f1", "find_best_threshold", "normalize_answer", "score"],
     "analysis": ["bootstrap_interval", "calibration", "classify_errors", "question_word", "score_by"],
+    "evaluation": ["Evaluation"],
     "training": ["FineTuneConfig", "FineTuneResult", "fine_tune"],
     "answering": ["QuestionAnswerer"],
     "shapes": ["expect", "shape_table"],

@@ -1,45 +1,51 @@
-"""What the course adds to transformers' ``Trainer``: an order of windows that a resumed run repeats, and a history."""
+"""What the course adds to transformers' ``Trainer``: its own order of windows, batches without detours, and a history."""
 
 import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
+import numpy as np
 import torch
-from torch.utils.data import Sampler
+from torch.utils.data import DataLoader, Dataset
 from transformers import Trainer, TrainerCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
-from transformers.trainer_pt_utils import get_length_grouped_indices
 
+from ._order import Piece, TrainingOrder
 from ._unfinished import write_history
 from .metrics import Scores
+from .model import LABELS, MODEL_INPUTS, make_batch
+from .ragged import ragged_columns
 
 
-class GroupedByLength(Sampler, TrainerCallback):
-    """Windows of similar length together, in an order that follows from seed and epoch alone.
+class WindowBatches(Dataset):
+    """Features as PyTorch's ``DataLoader`` takes them: a :class:`Piece` of the training order → a batch of tensors.
 
-    The library's own sampler draws from the global generator, whose state at the beginning of the second epoch depends
-    on all that the first one drew: a run resumed there would see its windows in another order.
+    Args:
+        features: what :func:`qa_helpers.make_features` returned, with labels.
+        tokenizer: pads.
+        multiple: rows are padded to a multiple of it.
     """
 
-    def __init__(self, lengths: Sequence[int], batch_size: int, seed: int):
-        self.lengths, self.batch_size, self.seed, self.epoch = lengths, batch_size, seed, 0
-
-    def on_epoch_begin(self, args, state, control, **_):
-        self.epoch = int(state.epoch)  # a resumed run begins within an epoch: 1.4 is the second
+    def __init__(self, features, tokenizer, multiple: int = 1):
+        self.inputs = ragged_columns(features, MODEL_INPUTS)
+        self.labels = {name: np.array(features[name]) for name in LABELS}
+        self.tokenizer, self.multiple = tokenizer, multiple
 
     def __len__(self) -> int:
-        return len(self.lengths)
+        return len(self.inputs["input_ids"])
 
-    def __iter__(self):
-        generator = torch.Generator().manual_seed(self.seed + self.epoch)
-        return iter(get_length_grouped_indices(self.lengths, self.batch_size, generator=generator))
+    def __getitems__(self, piece: Piece) -> dict[str, torch.Tensor]:
+        columns = {name: [rows[k] for k in piece.rows] for name, rows in self.inputs.items()}
+        columns |= {name: values[piece.rows] for name, values in self.labels.items()}
+        batch = make_batch(columns, self.tokenizer, multiple=self.multiple)
+        return {**batch, "weight": torch.tensor(piece.weight)}
 
 
 class CourseTrainer(Trainer):
-    """The library's, with an order of its own for the training windows, if one is given."""
+    """The library's, with an order of its own for the training windows (``train_dataset`` is a ``WindowBatches``)."""
 
-    order: GroupedByLength | None = None
+    order: TrainingOrder
 
     def train_from(self, checkpoint: Path | None) -> None:
         """Train from the beginning, or from a checkpoint on."""
@@ -50,8 +56,26 @@ class CourseTrainer(Trainer):
         else:
             self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
-    def _get_train_sampler(self, train_dataset=None):
-        return self.order or super()._get_train_sampler(train_dataset)
+    def get_train_dataloader(self) -> DataLoader:
+        # Not prepared by Accelerate, which would deal the batches out among the processes: the order has done that.
+        workers = self.args.dataloader_num_workers
+        return DataLoader(
+            self.train_dataset,
+            batch_sampler=self.order,
+            collate_fn=_as_it_is,
+            num_workers=workers,
+            persistent_workers=workers > 0,
+            pin_memory=self.args.dataloader_pin_memory,
+        )
+
+    def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
+        weight = inputs.pop("weight")
+        loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        return (loss[0] * weight, loss[1]) if return_outputs else loss * weight
+
+
+def _as_it_is(batch):
+    return batch
 
 
 class History(TrainerCallback):

@@ -19,6 +19,8 @@ from datasets import Dataset
 from torch import nn
 
 from .files import whole_file
+from .model import LABELS
+from .ragged import Ragged
 
 CHECKPOINTS = "checkpoints"  # folder inside output_dir that holds unfinished work
 _RUN, _HISTORY = "run.json", "history.json"
@@ -108,13 +110,12 @@ def _begun(model: nn.Module) -> dict[str, str]:
 
 def _fingerprint_of_features(features: Dataset) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    columns = features.with_format("numpy")
-    for name in ("input_ids", "start_positions", "end_positions"):
-        values = columns[name][:]
-        if name == "input_ids":
-            digest.update(np.array([len(row) for row in values]).tobytes())
-            values = np.concatenate(list(values))
-        digest.update(np.ascontiguousarray(values, dtype=np.int64).tobytes())
+    ids = Ragged(features, "input_ids")
+    digest.update(np.ascontiguousarray(ids.lengths, dtype=np.int64).tobytes())
+    for values in ids.flat():
+        digest.update(values.astype(np.int64).tobytes())
+    for name in LABELS:
+        digest.update(np.array(features[name], dtype=np.int64).tobytes())
     return digest.hexdigest()
 
 

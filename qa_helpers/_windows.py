@@ -88,7 +88,9 @@ class PairLayout:
             if cls_at is None and tokenizer.cls_token_id in ids:
                 cls_at = part, int(np.flatnonzero(ids == tokenizer.cls_token_id)[0])
         if cls_at is None:
-            raise ValueError(f"{type(tokenizer).__name__} puts no [CLS] around a pair to label unanswerable windows with")
+            raise ValueError(
+                f"{type(tokenizer).__name__} puts no [CLS] around a pair to label unanswerable windows with"
+            )
         kinds = [pair.type_ids[start] if end > start else 0 for start, end in bounds.values()]
         return cls(**specials, segments=np.array(kinds, dtype=np.int8), cls=cls_at)
 

@@ -7,8 +7,9 @@ from dataclasses import dataclass
 import numpy as np
 from datasets import Dataset
 
-from .decoding import Prediction, offset_arrays
+from .decoding import Prediction
 from .metrics import Scores, normalize_answer, score
+from .ragged import Ragged
 
 QUESTION_WORDS = ("who", "whose", "whom", "what", "which", "when", "where", "why", "how")
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
@@ -189,7 +190,7 @@ def _windows(features: Dataset, examples: int) -> list[list[tuple[int, int]]]:
     """For each example, the characters [start, end) of its context that each of its windows covers."""
     covered: list[list[tuple[int, int]]] = [[] for _ in range(examples)]
     columns = features.select_columns(["context_tokens", "example_index"])[:]
-    for offsets, (first, beyond), example in zip(offset_arrays(features), *columns.values()):
+    for offsets, (first, beyond), example in zip(Ragged(features, "offset_mapping"), *columns.values()):
         covered[example].append((int(offsets[first][0]), int(offsets[beyond - 1][1])))
     return covered
 

@@ -8,6 +8,7 @@ import numpy as np
 from datasets import Dataset
 
 from .features import FIRST_COMBINING, span_text
+from .ragged import Ragged
 
 
 class Candidate(NamedTuple):  # twenty are made for every example: a dataclass takes four times as long
@@ -179,7 +180,7 @@ def decode_answers(
     columns = features.select_columns(["context_tokens", "cls_index", "example_index", "example_id"])[:]
     spans: list[list] = [[] for _ in ids]  # (-score, feature, start token, end token, start character, end character)
     null_scores = [np.inf] * len(ids)
-    offsets = offset_arrays(features)
+    offsets = Ragged(features, "offset_mapping")
     for batch in _by_length(columns["context_tokens"]):
         for feature in batch:
             _check_feature(feature, columns, ids, start_logits, end_logits)
@@ -187,7 +188,10 @@ def decode_answers(
             null_score = float(start_logits[feature][cls]) + float(end_logits[feature][cls])
             null_scores[example] = min(null_scores[example], null_score)
         found = best_spans_of_windows(
-            *([values[feature] for feature in batch] for values in (start_logits, end_logits, columns["context_tokens"])),
+            *(
+                [values[feature] for feature in batch]
+                for values in (start_logits, end_logits, columns["context_tokens"])
+            ),
             n_best,
             max_answer_length,
         )
@@ -225,19 +229,6 @@ def _check_feature(feature: int, columns: dict, ids: list[str], start_logits, en
             raise ValueError(
                 f"feature {feature} (example {example_id!r}): logits are not finite; did training diverge?"
             )
-
-
-def offset_arrays(features: Dataset) -> list[np.ndarray]:
-    """The ``offset_mapping`` of every feature as an array (tokens, 2).
-
-    Straight from the table's memory: the library's own conversion makes an object for every token, which took longer
-    than all of decoding.
-    """
-    arrays: list[np.ndarray] = []
-    for chunk in features.select_columns(["offset_mapping"]).with_format("arrow")[:]["offset_mapping"].chunks:
-        pairs = chunk.flatten().flatten().to_numpy(zero_copy_only=False).reshape(-1, 2)
-        arrays += np.split(pairs, np.cumsum(chunk.value_lengths().to_numpy(zero_copy_only=False))[:-1])
-    return arrays
 
 
 def whole_words(context: str, start: int, end: int) -> tuple[int, int]:

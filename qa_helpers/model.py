@@ -14,9 +14,11 @@ from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 from .checkpoints import load_model, longest_input
+from .ragged import Ragged, lengths_of, pad, ragged_columns
 from .shapes import shape_table
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
+LABELS = ("start_positions", "end_positions")
 
 
 class ExtractiveQA(nn.Module):
@@ -101,28 +103,33 @@ def span_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     return nn.functional.cross_entropy(logits, positions, ignore_index=sequence)
 
 
-def make_batch(features: Dataset | Mapping, tokenizer, device: str | torch.device = "cpu") -> dict[str, torch.Tensor]:
+def make_batch(
+    features: Dataset | Mapping, tokenizer, device: str | torch.device = "cpu", multiple: int = 1
+) -> dict[str, torch.Tensor]:
     """Pad features to the longest among them and stack them into tensors.
 
     Args:
         features: rows of :func:`qa_helpers.make_features` (a Dataset, or a slice of one).
         tokenizer: pads with its own padding token, on its own padding side.
+        multiple: pad further, to a multiple of so many tokens (a GPU's matrix units like 8).
 
     Returns:
         ``input_ids``, ``attention_mask`` and, where present, ``token_type_ids``: (batch, sequence) int64;
         ``start_positions``, ``end_positions``: (batch,), shifted where padding is on the left.
     """
-    columns = features[:] if isinstance(features, Dataset) else features
-    names = [name for name in MODEL_INPUTS if name in columns]
-    batch = tokenizer.pad({name: list(columns[name]) for name in names}, return_tensors="pt")
-    result = {name: batch[name].to(device) for name in names}
-    if "start_positions" in columns:
-        shift = torch.zeros(len(columns["input_ids"]), dtype=torch.long)
-        if tokenizer.padding_side == "left":
-            shift = result["input_ids"].size(1) - torch.tensor([len(row) for row in columns["input_ids"]])
-        for name in ("start_positions", "end_positions"):
-            result[name] = (torch.as_tensor(list(columns[name])) + shift).to(device)
-    return result
+    columns = ragged_columns(features, MODEL_INPUTS)
+    fill = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
+    left = tokenizer.padding_side == "left"
+    result = {
+        name: torch.from_numpy(pad(list(rows), fill.get(name, 0), left, multiple)) for name, rows in columns.items()
+    }
+    if LABELS[0] in (features.column_names if isinstance(features, Dataset) else features):
+        shift = torch.zeros(len(result["input_ids"]), dtype=torch.long)
+        if left:
+            shift = result["input_ids"].size(1) - torch.from_numpy(lengths_of(columns["input_ids"]))
+        for name in LABELS:
+            result[name] = torch.as_tensor(np.array(features[name])) + shift
+    return {name: values.to(device) for name, values in result.items()}
 
 
 def predict_logits(
@@ -133,7 +140,8 @@ def predict_logits(
     Args:
         model: :class:`ExtractiveQA` or transformers' question answering model.
         features: what :func:`qa_helpers.make_features` returned, or a mapping with the model's inputs as lists of rows.
-        batch_size: windows at once. Windows are sorted by length first, so that little is padding.
+        batch_size: windows of the greatest length at once, and of shorter ones as many as hold no more tokens. They are
+            sorted by length first, so that little is padding.
         progress: show a progress bar on the terminal.
 
     Returns:
@@ -142,34 +150,52 @@ def predict_logits(
     Raises:
         ValueError: a window is longer than the model has positions for, or its ids are not of this model's vocabulary.
     """
-    columns = features.with_format("numpy") if isinstance(features, Dataset) else features
-    columns = {name: columns[name][:] for name in MODEL_INPUTS if name in _names(features)}
-    lengths = np.array([len(row) for row in columns["input_ids"]])
+    columns = ragged_columns(features, MODEL_INPUTS)
+    lengths = lengths_of(columns["input_ids"])
     check_fits(model, columns["input_ids"], lengths)
-    order = np.argsort(-lengths, kind="stable")
     device = next(model.parameters()).device
+    on_gpu = device.type == "cuda"
     start_logits: list = [None] * len(lengths)
     end_logits: list = [None] * len(lengths)
-    was_training = model.training
-    model.eval()
-    batches = [order[k : k + batch_size] for k in range(0, len(order), batch_size)]
-    try:
-        for rows in _track(batches, "Predicting", progress):
-            batch = {}
-            for name, values in columns.items():
-                padded = np.zeros((len(rows), lengths[rows[0]]), dtype=np.int64)
-                for k, row in enumerate(rows):
-                    padded[k, : lengths[row]] = values[row]
-                batch[name] = torch.from_numpy(padded).to(device, non_blocking=True)
-            with torch.inference_mode(), autocast(device):
-                output = model(**batch)
-            starts, ends = (x.float().cpu().numpy() for x in (output.start_logits, output.end_logits))
+    waiting: list = []  # results still on the device: fetching each at once would make it wait for us
+
+    def fetch() -> None:
+        for rows, output in waiting:
+            starts, ends = output.cpu().numpy()
             for k, row in enumerate(rows):
                 start_logits[row] = starts[k, : lengths[row]].copy()
                 end_logits[row] = ends[k, : lengths[row]].copy()
+        waiting.clear()
+
+    was_training = model.training
+    model.eval()
+    try:
+        for rows in _track(_batches_by_length(lengths, batch_size), "Predicting", progress):
+            batch = {}
+            for name, values in columns.items():
+                padded = torch.from_numpy(pad([values[row] for row in rows], multiple=8 if on_gpu else 1))
+                batch[name] = (padded.pin_memory() if on_gpu else padded).to(device, non_blocking=True)
+            with torch.inference_mode(), autocast(device):
+                output = model(**batch)
+            waiting.append((rows, torch.stack([output.start_logits, output.end_logits]).float()))
+            if len(waiting) == 32:
+                fetch()
+        fetch()
     finally:
         model.train(was_training)
     return start_logits, end_logits
+
+
+def _batches_by_length(lengths: np.ndarray, batch_size: int) -> list[list[int]]:
+    """Rows from the longest to the shortest, in batches of no more tokens than ``batch_size`` of the longest have."""
+    order = np.argsort(-lengths, kind="stable").tolist()
+    most = batch_size * int(lengths[order[0]]) if order else 0
+    batches = []
+    while order:
+        count = max(batch_size, most // max(1, int(lengths[order[0]])))
+        batches.append(order[:count])
+        order = order[count:]
+    return batches
 
 
 def half_precision(device: str | torch.device) -> torch.dtype | None:
@@ -200,7 +226,8 @@ def check_fits(model: nn.Module, input_ids, lengths) -> None:
             f"a window has {lengths.max()} tokens, the model takes {positions}: "
             f"make features with max_length={positions} or less"
         )
-    largest = max(int(max(row)) for row in input_ids)
+    flat = input_ids.flat() if isinstance(input_ids, Ragged) else (np.asarray(row) for row in input_ids)
+    largest = max((int(values.max()) for values in flat if len(values)), default=0)
     if largest >= config.vocab_size:
         raise ValueError(
             f"token id {largest} is outside the model's vocabulary of {config.vocab_size}: the features were made with "
@@ -249,10 +276,6 @@ def trace_shapes(model: "ExtractiveQA", batch: Mapping[str, torch.Tensor]):
         "loss": "mean of the two cross-entropies",
     }
     return shape_table(tensors, {name: meanings[name] for name in tensors})
-
-
-def _names(features: Dataset | Mapping):
-    return features.column_names if isinstance(features, Dataset) else features
 
 
 def _track(batches, description: str, visible: bool):

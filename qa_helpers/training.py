@@ -17,13 +17,16 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import is_torch_tf32_available
 
-from ._trainer import CourseTrainer, GroupedByLength, History
+from ._order import TrainingOrder
+from ._trainer import CourseTrainer, History, WindowBatches
 from ._unfinished import CHECKPOINTS, describe_run, find_checkpoint, forget_run, read_history, remember_run
-from .decoding import decode_answers
+from .evaluation import Evaluation
 from .features import make_features
 from .files import whole_folder
-from .metrics import Scores, score
-from .model import MODEL_INPUTS, ExtractiveQA, check_fits, half_precision, make_batch, predict_logits
+from .metrics import Scores
+from .model import ExtractiveQA, check_fits, half_precision
+from .processes import decided_by_main, main_process_first
+from .ragged import Ragged
 
 
 @dataclass(frozen=True)
@@ -32,7 +35,10 @@ class FineTuneConfig:
 
     Attributes:
         epochs: passes over the training features; ``max_steps`` (optimizer steps), if given, overrides it.
-        batch_size: features per optimizer step and device; ``gradient_accumulation`` steps add up to one.
+        batch_size: features that a device takes at once; ``gradient_accumulation`` such batches, of all devices, make an
+            optimizer step.
+        batch_tokens: instead of ``batch_size``: batches of similar length are filled up to so many tokens, padding
+            included, so that short windows use a GPU as fully as long ones.
         learning_rate: peak; rises linearly over ``warmup`` (a share of all steps), then falls linearly to 0.
         weight_decay, max_grad_norm: AdamW's decay and the norm gradients are clipped to.
         max_length, stride: tokens per window and shared between windows (see ``make_features``).
@@ -49,12 +55,15 @@ class FineTuneConfig:
         overwrite: replace a finished model in ``output_dir``.
         precision: "auto" (autocast on a GPU: bfloat16 where it computes in it, float16 with scaled losses on an older
             one; float32 on a CPU), "bf16", "fp16" (on a GPU only) or "float32".
+        compile: let ``torch.compile`` merge small operations first. It takes minutes at the start, so it pays in long runs
+            on a GPU only; windows are then padded to multiples of 64 tokens, since each length is compiled by itself.
         progress: a progress bar; None shows one on a terminal only.
     """
 
     epochs: float = 2.0
     max_steps: int | None = None
     batch_size: int = 16
+    batch_tokens: int | None = None
     gradient_accumulation: int = 1
     learning_rate: float = 5e-5
     warmup: float = 0.1
@@ -75,6 +84,7 @@ class FineTuneConfig:
     resume: bool = True
     overwrite: bool = False
     precision: str = "auto"
+    compile: bool = False
     progress: bool | None = None
 
 
@@ -130,21 +140,18 @@ def fine_tune(
     config = config or FineTuneConfig()
     _check(config)
     cut = {"tokenizer": tokenizer, "max_length": config.max_length, "stride": config.stride}
-    features = make_features(train_examples, **cut)
-    ids = features.with_format("numpy")["input_ids"][:]
-    lengths = [len(row) for row in ids]
-    check_fits(model, ids, torch.tensor(lengths))
-    inputs = [name for name in (*MODEL_INPUTS, "start_positions", "end_positions") if name in features.column_names]
+    with main_process_first():  # the others find the features in its cache
+        features = make_features(train_examples, **cut)
+    lengths = Ragged(features, "input_ids").lengths
+    check_fits(model, Ragged(features, "input_ids"), lengths)
     evaluate = None
     if eval_examples is not None:
-        eval_features = make_features(eval_examples, labels=False, **cut)
+        limits = {"n_best": config.n_best, "max_answer_length": config.max_answer_length}
+        rules = {"null_threshold": config.null_threshold, "align_to_words": config.align_to_words}
+        evaluation = Evaluation(eval_examples, **cut, batch_size=2 * config.batch_size, **limits, **rules)
 
         def evaluate() -> Scores:
-            logits = predict_logits(model, eval_features, batch_size=2 * config.batch_size)
-            limits = {"n_best": config.n_best, "max_answer_length": config.max_answer_length}
-            rules = {"null_threshold": config.null_threshold, "align_to_words": config.align_to_words}
-            answers = decode_answers(eval_examples, eval_features, *logits, **limits, **rules)
-            return score(answers, eval_examples)
+            return evaluation.run(model)[0]
 
     history = History(config, evaluate, [c.on_history for c in callbacks if hasattr(c, "on_history")])
     with tempfile.TemporaryDirectory() as scratch:
@@ -152,34 +159,49 @@ def fine_tune(
         last = None
         if config.save_every:
             run = describe_run(config, features, model, folder)
-            last = find_checkpoint(folder, run, config.resume)
+            last = decided_by_main(lambda: find_checkpoint(folder, run, config.resume))
             remember_run(model, folder, run)
         if last:
             history.rows, history.earlier = read_history(last)
+        args = _arguments(config, folder)
+        order = TrainingOrder(
+            lengths,
+            config.batch_size,
+            config.gradient_accumulation,
+            config.seed,
+            config.group_by_length,
+            config.batch_tokens,
+            args.process_index,
+            args.world_size,
+        )
         trainer = CourseTrainer(
             model=model,
-            args=_arguments(config, folder),
-            train_dataset=features.select_columns(inputs),
-            data_collator=lambda rows: make_batch({k: [r[k] for r in rows] for k in inputs}, tokenizer),
+            args=args,
+            train_dataset=WindowBatches(features, tokenizer, _padding_multiple(config)),
             processing_class=tokenizer,
-            callbacks=[history, *callbacks],
+            callbacks=[order, history, *callbacks],
         )
+        trainer.order = order
         trainer.remove_callback(PrinterCallback)  # it prints every log entry; the history keeps them instead
-        if config.group_by_length:
-            together = trainer.args.train_batch_size * config.gradient_accumulation
-            trainer.order = GroupedByLength(lengths, together, config.seed)
-            trainer.add_callback(trainer.order)
         trainer.train_from(last)
         seconds = history.seconds()
     model.eval()
     forget_run(model, folder)
     scores = history.finish(trainer.state)
-    if config.output_dir and trainer.is_world_process_zero():
-        with whole_folder(config.output_dir) as partial:
-            save_model(model, tokenizer, partial)
+    if config.output_dir:
+        with main_process_first():
+            if trainer.is_world_process_zero():
+                with whole_folder(config.output_dir) as partial:
+                    save_model(model, tokenizer, partial)
     return FineTuneResult(
         model, history.rows, scores, trainer.state.global_step, len(features), seconds, config.output_dir
     )
+
+
+def _padding_multiple(config: FineTuneConfig) -> int:
+    if config.compile:
+        return 64  # few lengths: each is compiled by itself
+    return 8 if torch.cuda.is_available() else 1  # a GPU's matrix units work on eights
 
 
 def save_model(model: nn.Module, tokenizer, folder: str | Path) -> None:
@@ -196,6 +218,10 @@ def _check(config: FineTuneConfig) -> None:
             raise ValueError(f"{name} must be positive, got {getattr(config, name)}")
     if config.max_steps is not None and config.max_steps < 1:
         raise ValueError(f"max_steps must be positive (or None to train for epochs), got {config.max_steps}")
+    if config.batch_tokens is not None and config.batch_tokens < config.max_length:
+        raise ValueError(
+            f"batch_tokens {config.batch_tokens} does not hold one window of max_length {config.max_length}: raise it"
+        )
     if config.precision not in ("auto", "bf16", "fp16", "float32"):
         raise ValueError(f"precision is 'auto', 'bf16', 'fp16' or 'float32', got {config.precision!r}")
     if config.precision == "fp16" and not torch.cuda.is_available():
@@ -230,13 +256,14 @@ def _arguments(config: FineTuneConfig, folder: Path) -> TrainingArguments:
         warmup_steps=config.warmup,  # below 1 it is a share of all steps
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
-        # In random order, by seed + epoch: the default, whose option has another name in 5.0. See GroupedByLength, too.
         bf16=precision == "bf16",
         fp16=precision == "fp16",
         tf32=True if is_torch_tf32_available() else None,  # a GPU older than 2020 has none, and asking is an error
         use_cpu=not on_gpu,
+        torch_compile=config.compile,
         dataloader_pin_memory=on_gpu,
         dataloader_num_workers=2 if on_gpu else 0,
+        ddp_find_unused_parameters=False,
         logging_steps=config.log_every,
         logging_nan_inf_filter=False,  # a loss that is not a number should stop the run, not be smoothed away
         save_strategy="steps" if config.save_every else "no",

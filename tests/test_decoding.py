@@ -5,7 +5,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from qa_helpers import Prediction, apply_threshold, decode_answers
-from qa_helpers.decoding import best_spans, offset_arrays, whole_words
+from qa_helpers.decoding import best_spans, whole_words
 
 FEW_VALUES = st.integers(-3, 3).map(float)  # many ties
 MANY_VALUES = st.floats(-20, 20, width=32)
@@ -233,20 +233,6 @@ def test_infinite_thresholds_always_and_never_answer():
     predictions = decode_answers(examples, features, starts, ends)
     assert apply_threshold(predictions, np.inf) == apply_threshold(predictions, None) == predictions
     assert [p.text for p in apply_threshold(predictions, -np.inf)] == [""]
-
-
-def test_offsets_are_read_from_the_table_as_they_stand(features):
-    import datasets
-
-    for chosen in (
-        features,
-        features.select([3, 0, 5]),
-        features.select(range(2, 6)),
-        datasets.concatenate_datasets([features.select(range(2)), features.select([4])]),
-        build([[(0, 4), (2, 6)], [(0, 1)]], 8)[1],
-    ):
-        arrays = offset_arrays(chosen)
-        assert [a.tolist() for a in arrays] == [list(map(list, rows)) for rows in chosen["offset_mapping"]]
 
 
 @pytest.mark.parametrize(

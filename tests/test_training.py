@@ -7,7 +7,7 @@ import torch
 from transformers import TrainerCallback
 
 from qa_helpers import ExtractiveQA, FineTuneConfig, fine_tune, load_model, load_tokenizer, predict_logits, training
-from qa_helpers._trainer import GroupedByLength
+from qa_helpers._order import TrainingOrder
 from qa_helpers.files import whole_file, whole_folder
 from qa_helpers.model import half_precision, make_batch
 from qa_helpers.training import CHECKPOINTS, save_model
@@ -292,12 +292,12 @@ def test_a_plain_loop_takes_the_same_steps(checkpoint, tokenizer, examples, feat
 
 def test_grouping_by_length_leaves_little_padding_and_shows_every_window_once_an_epoch():
     lengths = torch.randint(20, 200, (400,), generator=torch.Generator().manual_seed(0)).tolist()
-    order = GroupedByLength(lengths, 8, seed=3)
+    order = TrainingOrder(lengths, 8, seed=3)
     epochs = []
     for epoch in (0.0, 1.0, 1.0, 1.4):
         order.on_epoch_begin(None, SimpleNamespace(epoch=epoch), None)
-        epochs.append(list(order))
-    assert all(sorted(seen) == list(range(400)) for seen in epochs) and len(order) == 400
+        epochs.append([row for piece in order for row in piece.rows])
+    assert all(sorted(seen) == list(range(400)) for seen in epochs) and len(order) == 50
     assert epochs[0] != epochs[1] and epochs[1] == epochs[2] == epochs[3]
 
     def padding(order):

@@ -1,0 +1,60 @@
+"""Evaluation: a model and examples → scores and answers, shared out among the processes where there are several."""
+
+from collections.abc import Sequence
+
+from datasets import Dataset
+from torch import nn
+
+from .data import rows_to_dataset
+from .decoding import Prediction, decode_answers
+from .features import make_features
+from .metrics import Scores, score
+from .model import predict_logits
+from .processes import all_shares, own_share
+
+
+class Evaluation:
+    """Examples made ready once, to score a model on as often as wanted.
+
+    Each process (see ``accelerate launch``) prepares, predicts and decodes its own part of the examples; every one of
+    them gets all answers and the same scores.
+
+    Args:
+        examples: rows in the course's schema.
+        tokenizer, max_length, stride: as for :func:`qa_helpers.make_features`.
+        batch_size: as for :func:`qa_helpers.predict_logits`.
+        decoding: as for :func:`qa_helpers.decode_answers`: ``n_best``, ``max_answer_length`` and so on.
+
+    Attributes:
+        windows: features of this process.
+    """
+
+    def __init__(
+        self,
+        examples: Dataset | Sequence[dict],
+        tokenizer,
+        max_length: int = 384,
+        stride: int = 128,
+        batch_size: int = 32,
+        **decoding,
+    ):
+        self.examples = examples if isinstance(examples, Dataset) else rows_to_dataset(list(examples))
+        self.batch_size, self.decoding = batch_size, decoding
+        share = own_share(len(self.examples))
+        self.own = self.examples.select(share) if len(share) < len(self.examples) else self.examples
+        cut = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride}
+        self.features = make_features(self.own, labels=False, **cut) if len(self.own) else None
+        self.windows = len(self.features or ())
+
+    def run(self, model: nn.Module, progress: bool = False) -> tuple[Scores, list[Prediction]]:
+        """Score a model.
+
+        Returns:
+            (scores, predictions): EM and F1 over all examples, and an answer to each, in order.
+        """
+        answers = []
+        if self.features is not None:
+            logits = predict_logits(model, self.features, self.batch_size, progress)
+            answers = decode_answers(self.own, self.features, *logits, **self.decoding)
+        answers = all_shares(answers)
+        return score(answers, self.examples), answers

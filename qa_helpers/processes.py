@@ -1,0 +1,55 @@
+"""Several processes, as ``accelerate launch`` and ``torchrun`` start them: who writes, who waits, what is shared out.
+
+With one process all of this does nothing.
+"""
+
+import os
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+
+import torch
+from accelerate import PartialState
+from accelerate.utils import broadcast_object_list, gather_object
+
+
+def is_main() -> bool:
+    """Whether this process is the one that writes and prints (rank 0). Touches no library, so it is free to ask."""
+    return os.environ.get("RANK", "0") == "0"
+
+
+def state() -> PartialState:
+    """This process's place among the others; it joins them on first use."""
+    return PartialState(cpu=not torch.cuda.is_available())
+
+
+@contextmanager
+def main_process_first() -> Iterator[None]:
+    """The first process of each machine runs the block, then the others do: they find what it has left."""
+    with state().local_main_process_first():
+        yield
+
+
+def decided_by_main(decide: Callable):
+    """What ``decide()`` returns in the main process, in all processes. Its ValueError is raised in all of them, too."""
+    found = [None, None]
+    if state().is_main_process:
+        try:
+            found[0] = decide()
+        except ValueError as error:
+            found[1] = error
+    if state().num_processes > 1:
+        broadcast_object_list(found)
+    if found[1] is not None:
+        raise found[1]
+    return found[0]
+
+
+def own_share(count: int) -> range:
+    """This process's part of ``count`` things: neighbouring ones, in order, as evenly as can be."""
+    here, everywhere = state().process_index, state().num_processes
+    return range(count * here // everywhere, count * (here + 1) // everywhere)
+
+
+def all_shares(own: list) -> list:
+    """The lists of all processes joined, in order, in every process."""
+    return gather_object(own) if state().num_processes > 1 else own
