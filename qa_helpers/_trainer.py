@@ -1,17 +1,17 @@
 """What the course adds to transformers' ``Trainer``: an order of windows that a resumed run repeats, and a history."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import torch
 from torch.utils.data import Sampler
-from transformers import Trainer, TrainerCallback, TrainerState
+from transformers import TrainerCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_pt_utils import get_length_grouped_indices
 
 from ._unfinished import write_history
+from ._watched import WatchedTrainer
 from .metrics import Scores
 
 
@@ -36,7 +36,7 @@ class GroupedByLength(Sampler, TrainerCallback):
         return iter(get_length_grouped_indices(self.lengths, self.batch_size, generator=generator))
 
 
-class CourseTrainer(Trainer):
+class CourseTrainer(WatchedTrainer):
     """The library's, with an order of its own for the training windows, if one is given."""
 
     order: GroupedByLength | None = None
@@ -55,7 +55,7 @@ class CourseTrainer(Trainer):
 
 
 class History(TrainerCallback):
-    """Keeps what Trainer logs, measures EM/F1 at intervals, and stops a run whose loss is not finite."""
+    """Keeps what Trainer logs, and measures EM/F1 at intervals."""
 
     def __init__(self, config, evaluate: Callable[[], Scores] | None, listeners: Sequence[Callable] = ()):
         self.config, self.evaluate, self.listeners = config, evaluate, listeners
@@ -75,12 +75,6 @@ class History(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **_):
         entry = {k: logs[k] for k in ("loss", "learning_rate", "grad_norm") if logs and k in logs}
-        loss = (logs or {}).get("loss", (logs or {}).get("train_loss", 0.0))  # train_loss: the mean, once at the end
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"the loss is {loss} at step {state.global_step}: training diverged. Lower the learning rate "
-                f"(now {self.config.learning_rate:g}) or check the data"
-            )
         if entry:
             self._add(state, entry)
 

@@ -14,6 +14,7 @@ from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 from .checkpoints import load_model, longest_input
+from .faults import explain_out_of_memory, fewer_at_once
 from .shapes import shape_table
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
@@ -140,7 +141,8 @@ def predict_logits(
         (start_logits, end_logits): for each feature, in order, a float32 array (tokens of that window,).
 
     Raises:
-        ValueError: a window is longer than the model has positions for, or its ids are not of this model's vocabulary.
+        ValueError: a window is longer than the model has positions for, its ids are not of this model's vocabulary, or a
+            batch does not fit in memory.
     """
     columns = features.with_format("numpy") if isinstance(features, Dataset) else features
     columns = {name: columns[name][:] for name in MODEL_INPUTS if name in _names(features)}
@@ -161,7 +163,8 @@ def predict_logits(
                 for k, row in enumerate(rows):
                     padded[k, : lengths[row]] = values[row]
                 batch[name] = torch.from_numpy(padded).to(device, non_blocking=True)
-            with torch.inference_mode(), autocast(device):
+            fits = explain_out_of_memory("predicting", *batch["input_ids"].shape, fewer_at_once(batch_size))
+            with fits, torch.inference_mode(), autocast(device):
                 output = model(**batch)
             starts, ends = (x.float().cpu().numpy() for x in (output.start_logits, output.end_logits))
             for k, row in enumerate(rows):

@@ -41,11 +41,11 @@ SIDE_ROOMS_BELOW = {
     "annotations",
     "__main__",
 }
-SIDE_ROOMS_FOR_ALL = {"files", "shapes"}
+SIDE_ROOMS_FOR_ALL = {"checksums", "faults", "files", "shapes"}
 CUPBOARDS = {  # of one room each
     "corpus": {"_check", "_grammar", "_values"},
     "features": {"_windows"},
-    "training": {"_trainer", "_unfinished"},
+    "training": {"_trainer", "_unfinished", "_watched"},
 }
 
 
