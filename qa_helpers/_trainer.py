@@ -1,6 +1,5 @@
 """What the course adds to transformers' ``Trainer``: its own order of windows, batches without detours, and a history."""
 
-import math
 import time
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -8,11 +7,12 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch.utils.data import DataLoader, Dataset
-from transformers import Trainer, TrainerCallback, TrainerState
+from transformers import TrainerCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 
 from ._order import Piece, TrainingOrder
 from ._unfinished import write_history
+from ._watched import WatchedTrainer
 from .metrics import Scores
 from .model import LABELS, MODEL_INPUTS, make_batch
 from .ragged import ragged_columns
@@ -42,7 +42,7 @@ class WindowBatches(Dataset):
         return {**batch, "weight": torch.tensor(piece.weight)}
 
 
-class CourseTrainer(Trainer):
+class CourseTrainer(WatchedTrainer):
     """The library's, with an order of its own for the training windows (``train_dataset`` is a ``WindowBatches``)."""
 
     order: TrainingOrder
@@ -79,7 +79,7 @@ def _as_it_is(batch):
 
 
 class History(TrainerCallback):
-    """Keeps what Trainer logs, measures EM/F1 at intervals, and stops a run whose loss is not finite."""
+    """Keeps what Trainer logs, and measures EM/F1 at intervals."""
 
     def __init__(self, config, evaluate: Callable[[], Scores] | None, listeners: Sequence[Callable] = ()):
         self.config, self.evaluate, self.listeners = config, evaluate, listeners
@@ -99,12 +99,6 @@ class History(TrainerCallback):
 
     def on_log(self, args, state, control, logs=None, **_):
         entry = {k: logs[k] for k in ("loss", "learning_rate", "grad_norm") if logs and k in logs}
-        loss = (logs or {}).get("loss", (logs or {}).get("train_loss", 0.0))  # train_loss: the mean, once at the end
-        if not math.isfinite(loss):
-            raise ValueError(
-                f"the loss is {loss} at step {state.global_step}: training diverged. Lower the learning rate "
-                f"(now {self.config.learning_rate:g}) or check the data"
-            )
         if entry:
             self._add(state, entry)
 

@@ -4,12 +4,16 @@ Inside the run's output folder:
 
     checkpoints/run.json                    what the run is: its settings, its data, the weights it started from
     checkpoints/checkpoint-N/               the state after step N, as transformers' Trainer writes it
+    checkpoints/checkpoint-N/SHA256SUMS     checksums of its files
     checkpoints/checkpoint-N/history.json   written last: with it the checkpoint is whole, and the history goes on
+
+A run that is cut off, however roughly, loses the steps since its last whole checkpoint, and nothing else.
 """
 
 import hashlib
 import json
 import shutil
+import warnings
 from dataclasses import asdict
 from pathlib import Path
 
@@ -18,14 +22,15 @@ import torch
 from datasets import Dataset
 from torch import nn
 
-from .files import whole_file
+from .checksums import find_damage, write_checksums
+from .files import write_whole
 from .model import LABELS
 from .ragged import Ragged
 
 CHECKPOINTS = "checkpoints"  # folder inside output_dir that holds unfinished work
 _RUN, _HISTORY = "run.json", "history.json"
 # These do not change what is computed, so a run may be resumed with others.
-_FREE = ("resume", "overwrite", "progress", "output_dir")
+_FREE = ("resume", "lower_learning_rate", "overwrite", "progress", "output_dir")
 _WHERE_FROM = ("_name_or_path", "transformers_version", "architectures", "dtype")  # of a model's configuration
 
 
@@ -50,32 +55,41 @@ def forget_run(model: nn.Module, folder: Path) -> None:
     _begun(model).pop(str(folder.resolve()), None)
 
 
-def find_checkpoint(folder: Path, run: dict, resume: bool) -> Path | None:
+def find_checkpoint(folder: Path, run: dict, resume: bool, lower_learning_rate: bool = False) -> Path | None:
     """The last whole checkpoint in ``folder`` to go on from; None where a run begins.
 
-    Checkpoints of other runs, and those that an interruption left incomplete, are removed.
+    Checkpoints of other runs, and those that an interruption left incomplete, are removed. One that was complete but
+    has been damaged since (see :mod:`qa_helpers.checksums`) is passed over, with a warning.
 
     Raises:
-        ValueError: what is to be resumed is another run: other settings, other data or other starting weights.
+        ValueError: what is to be resumed is another run (other settings, other data or other starting weights; a lower
+            learning rate is no other run if ``lower_learning_rate``), or all its checkpoints are damaged.
     """
-    whole = sorted(folder.glob(f"checkpoint-*/{_HISTORY}"), key=lambda path: int(path.parent.name.split("-")[1]))
+    whole = whole_checkpoints(folder)
     record = folder / _RUN
-    last = whole[-1].parent if whole and resume and record.is_file() else None
-    if last:
-        _refuse_another(json.loads(record.read_text(encoding="utf-8")), run, folder)
+    last = None
+    if whole and resume and record.is_file():
+        _refuse_another(_read(record, folder), run, folder, lower_learning_rate)
+        whole = _undamaged(whole, folder)
+        last = whole[-1]
     folder.mkdir(parents=True, exist_ok=True)
-    kept = {path.parent for path in whole} if last else set()
-    for stale in set(folder.glob("checkpoint-*")) - kept:
+    for stale in set(folder.glob("checkpoint-*")) - set(whole if last else ()):
         shutil.rmtree(stale, ignore_errors=True)
-    with whole_file(record) as partial:
-        partial.write_text(json.dumps(run), encoding="utf-8")
+    write_whole(record, json.dumps(run))
     return last
 
 
+def whole_checkpoints(folder: Path) -> list[Path]:
+    """The checkpoints in ``folder`` that were written to their end, oldest first."""
+    histories = folder.glob(f"checkpoint-*/{_HISTORY}")
+    return sorted((path.parent for path in histories), key=lambda path: int(path.name.split("-")[1]))
+
+
 def write_history(checkpoint: Path, rows: list[dict], seconds: float) -> None:
-    """Put the history so far into a checkpoint, which makes it whole."""
-    with whole_file(checkpoint / _HISTORY) as partial:
-        partial.write_text(json.dumps({"seconds": seconds, "rows": rows}), encoding="utf-8")
+    """Put checksums and the history so far into a checkpoint, which makes it whole."""
+    # On several GPUs each process writes its own rng_state_N.pth, perhaps only after this.
+    write_checksums(checkpoint, lambda name: not name.startswith("rng_state_"))
+    write_whole(checkpoint / _HISTORY, json.dumps({"seconds": seconds, "rows": rows}))
 
 
 def read_history(checkpoint: Path) -> tuple[list[dict], float]:
@@ -84,9 +98,41 @@ def read_history(checkpoint: Path) -> tuple[list[dict], float]:
     return saved["rows"], saved["seconds"]
 
 
-def _refuse_another(before: dict, run: dict, folder: Path) -> None:
+def _read(record: Path, folder: Path) -> dict:
+    try:
+        return json.loads(record.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise ValueError(
+            f"{record.name} in {folder} is damaged, so nobody can tell what run this is: resume=False (--no-resume) "
+            "starts over"
+        ) from error
+
+
+def _undamaged(whole: list[Path], folder: Path) -> list[Path]:
+    """The checkpoints up to the last one whose files are those that were saved."""
+    for count in range(len(whole), 0, -1):
+        damage = find_damage(whole[count - 1]) or _damaged_history(whole[count - 1])
+        if damage is None:
+            return whole[:count]
+        warnings.warn(f"{whole[count - 1]} is damaged ({damage}) and passed over", stacklevel=4)
+    raise ValueError(
+        f"{folder} holds an unfinished run, but its checkpoints are damaged (of {whole[0].name}, {damage}): "
+        "resume=False (--no-resume) starts over"
+    )
+
+
+def _damaged_history(checkpoint: Path) -> str | None:
+    try:
+        read_history(checkpoint)
+    except (ValueError, KeyError, TypeError):
+        return f"{_HISTORY} cannot be read"
+
+
+def _refuse_another(before: dict, run: dict, folder: Path, lower_learning_rate: bool) -> None:
     settings = run["settings"]
     changed = sorted(name for name in settings if before["settings"].get(name) != settings[name])
+    if lower_learning_rate and settings["learning_rate"] < before["settings"].get("learning_rate", 0):
+        changed.remove("learning_rate")
     remedy = "or resume=False (--no-resume) to start over"
     for differs, what, same in (
         (changed, f"other settings ({', '.join(changed)})", "use the same settings to resume it"),

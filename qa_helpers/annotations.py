@@ -12,7 +12,7 @@ from pathlib import Path
 
 from .corpus import to_squad_json
 from .data import read_squad_json, unknown_name
-from .files import whole_file
+from .files import write_whole
 
 _AROUND = 30  # characters shown before and after an occurrence
 
@@ -169,8 +169,7 @@ class Annotations:
         order = list(self.documents)
         rows = sorted(self.examples, key=lambda example: order.index(example["title"]))  # each context once in the file
         version = "1.1" if all(row["answers"]["text"] for row in rows) else "2.0"
-        with whole_file(path) as partial:
-            partial.write_text(json.dumps(to_squad_json(rows, version), ensure_ascii=False, indent=1), encoding="utf-8")
+        write_whole(path, json.dumps(to_squad_json(rows, version), ensure_ascii=False, indent=1))
 
     def _change(self, examples: list[dict]) -> None:
         before, self.examples = self.examples, examples

@@ -69,6 +69,9 @@ def train(
     precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or float32.")] = "auto",
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints to resume from.")] = None,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint in output-dir.")] = True,
+    lower_learning_rate: Annotated[
+        bool, typer.Option("--lower-learning-rate", help="Continue with a learning rate lower than before.")
+    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace a finished model in output-dir.")] = False,
     half_precision: Annotated[bool, typer.Option(help="Save in half precision: half the size.")] = False,
     limit: Limit = None,
@@ -99,6 +102,7 @@ def train(
         save_every=save_every,
         output_dir=output_dir,
         resume=resume,
+        lower_learning_rate=lower_learning_rate,
         overwrite=overwrite,
     )
     console.print(f"Training {checkpoint} on {len(data['train']):,} examples of {source}")
@@ -137,7 +141,7 @@ def evaluate(
     from .data import load_squad
     from .decoding import decode_answers
     from .features import make_features
-    from .files import whole_file
+    from .files import write_whole
     from .metrics import score
     from .model import predict_logits
 
@@ -158,10 +162,7 @@ def evaluate(
     if scores.has_answer and scores.no_answer:
         console.print(f"  questions with an answer {scores.has_answer}, without {scores.no_answer}")
     if predictions:
-        with whole_file(predictions) as partial:
-            partial.write_text(
-                json.dumps({a.example_id: a.text for a in answers}, ensure_ascii=False), encoding="utf-8"
-            )
+        write_whole(predictions, json.dumps({a.example_id: a.text for a in answers}, ensure_ascii=False))
         console.print(f"answers written to {predictions}")
 
 

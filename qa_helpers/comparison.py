@@ -18,7 +18,7 @@ from transformers import AutoConfig, AutoModel, PreTrainedModel, TrainerCallback
 from .checkpoints import ASSETS, FAMILIES, Family, family_of, load_model, load_tokenizer, locate
 from .course import MINI_MAX_LENGTH, MINI_STRIDE
 from .data import load_squad, unknown_name
-from .files import whole_file
+from .files import write_whole
 from .training import FineTuneConfig, fine_tune
 
 SHIPPED_SCORES = ASSETS / "family_scores.json"
@@ -127,8 +127,7 @@ def compare_families(
                 record = _read(output_file, settings, encoders)  # again: another command may have added to it
                 record["encoders"] |= {family.name: encoders[family.name]}
                 record["runs"].append(run)
-                with whole_file(output_file) as partial:
-                    partial.write_text(json.dumps(record, indent=1) + "\n", encoding="utf-8")
+                write_whole(output_file, json.dumps(record, indent=1) + "\n")
                 scores = f"EM {run['exact_match']:.1f} / F1 {run['f1']:.1f}"
                 report(f"{family.name}, seed {seed}: {scores}, {run['seconds']:.0f} s of training")
     return record["runs"]

@@ -19,7 +19,7 @@ from random import Random
 from . import _grammar
 from ._grammar import ASSETS, Entry, Kind
 from ._values import Pools, side_of
-from .files import whole_file
+from .files import write_whole
 
 QUESTIONS_PER_CONTEXT = (3, 4, 4, 5)
 LONG_SHARE = 1 / 7  # contexts made of several entries
@@ -215,8 +215,7 @@ def write_corpus(
     for split, name in (("train", "train"), ("validation", "dev")):
         content = to_squad_json(corpus[split], version)
         path = Path(output_dir) / f"{name}-v{version.removeprefix('v')}.json"
-        with whole_file(path) as partial:
-            partial.write_text(json.dumps(content, ensure_ascii=False), encoding="utf-8")
+        write_whole(path, json.dumps(content, ensure_ascii=False))
         written.append(path)
     return written
 

@@ -23,6 +23,7 @@ from . import _windows
 from ._windows import PairLayout, WindowColumns, tokenize, window_edges
 from .checkpoints import require_offsets
 from .data import FEATURES, example_problems, rows_to_dataset
+from .files import explain_full_disk
 
 FIRST_COMBINING = "\u0300"  # no character before this one combines with the letter before it
 _NO_TOKEN = "the context holds no token (only invisible characters?); fill it in or drop it"
@@ -71,19 +72,21 @@ def make_features(
         raise ValueError(f"max_length and stride count tokens: got max_length={max_length}, stride={stride}")
     options = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride, "labels": labels}
     fingerprint = features_fingerprint(examples, **options)
-    return examples.map(
-        cut_batch,
-        with_indices=True,
-        batched=True,
-        batch_size=_BATCH,
-        remove_columns=examples.column_names,
-        features=_schema(tokenizer, labels),
-        num_proc=num_proc,
-        fn_kwargs=options,
-        new_fingerprint=fingerprint,
-        cache_file_name=_cache_file(examples, fingerprint),
-        desc="Making features",
-    )
+    cache = _cache_file(examples, fingerprint)
+    with explain_full_disk(Path(cache or "features")):
+        return examples.map(
+            cut_batch,
+            with_indices=True,
+            batched=True,
+            batch_size=_BATCH,
+            remove_columns=examples.column_names,
+            features=_schema(tokenizer, labels),
+            num_proc=num_proc,
+            fn_kwargs=options,
+            new_fingerprint=fingerprint,
+            cache_file_name=cache,
+            desc="Making features",
+        )
 
 
 def _schema(tokenizer, labels: bool) -> Features:

@@ -1,5 +1,10 @@
-"""Outputs that are either whole or absent: written under a temporary name, then renamed."""
+"""Outputs that are either whole or absent: written under a temporary name, then renamed.
 
+A process that is killed while it writes can leave its temporary file or folder behind (``.NAME.….part``, hidden, beside
+the output); it is in nobody's way, and may be deleted.
+"""
+
+import errno
 import os
 import shutil
 import tempfile
@@ -7,34 +12,60 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk full, quota used up, larger than files may be
+
 
 @contextmanager
-def whole_file(path: str | Path) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it to ``path`` when the block ends well, remove it otherwise."""
+def whole_file(path: str | Path, needed: int | None = None) -> Iterator[Path]:
+    """Yield a temporary path beside ``path``; rename it to ``path`` when the block ends well, remove it otherwise.
+
+    Args:
+        path: where the file goes.
+        needed: bytes that it will have, if known, for the message where there is no room.
+
+    Raises:
+        ValueError: the disk is full; an older file at ``path`` is untouched.
+    """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     handle, name = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part")
     os.close(handle)
     partial = Path(name)
     try:
-        yield partial
-        partial.chmod(0o644)  # mkstemp makes private files; an output is an ordinary one
-        os.replace(partial, path)
+        with explain_full_disk(path, needed, partial):
+            yield partial
+            partial.chmod(0o644)  # mkstemp makes private files; an output is an ordinary one
+            os.replace(partial, path)
     finally:
         partial.unlink(missing_ok=True)
 
 
+def write_whole(path: str | Path, text: str) -> None:
+    """Write a text (UTF-8) to a file that appears whole or not at all."""
+    content = text.encode("utf-8")
+    with whole_file(path, len(content)) as partial:
+        partial.write_bytes(content)
+
+
 @contextmanager
-def whole_folder(path: str | Path) -> Iterator[Path]:
+def whole_folder(path: str | Path, needed: int | None = None) -> Iterator[Path]:
     """Yield a temporary folder beside ``path``; it takes the place of ``path`` when the block ends well.
 
     An older folder at ``path`` is kept until the new one is complete.
+
+    Args:
+        path: where the folder goes.
+        needed: bytes that its files will have, if known, for the message where there is no room.
+
+    Raises:
+        ValueError: the disk is full; an older folder at ``path`` is untouched.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
     partial = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".part"))
     try:
-        yield partial
+        with explain_full_disk(path, needed, partial):
+            yield partial
         partial.chmod(0o755)
         if path.exists():
             retired = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".old"))
@@ -45,3 +76,60 @@ def whole_folder(path: str | Path) -> Iterator[Path]:
             os.replace(partial, path)
     finally:
         shutil.rmtree(partial, ignore_errors=True)
+
+
+@contextmanager
+def explain_full_disk(path: Path, needed: int | None = None, partial: Path | None = None) -> Iterator[None]:
+    """Turn the libraries' several errors on a full disk into one ValueError.
+
+    Args:
+        path: what is being written; ``partial``: where it is written for now, if elsewhere.
+        needed: its bytes, if known; otherwise the message says how many there was room for.
+    """
+    try:
+        yield
+    except Exception as error:
+        if not is_full_disk(error):
+            raise
+        size = (
+            f"{in_megabytes(needed)} are needed"
+            if needed
+            else f"more than {in_megabytes(_size(partial or path))} are needed"
+        )
+        raise ValueError(
+            f"{path} could not be written: {size}, and {path.parent} has no room for them (its disk is full, or a quota "
+            "or limit is reached). Free some space or name another place; what was there before is as it was"
+        ) from error
+
+
+def require_space(path: str | Path, needed: int, what: str) -> None:
+    """Raise a ValueError unless the disk that ``path`` is (or will be) on has ``needed`` bytes free for ``what``."""
+    folder = Path(path).absolute()
+    while not folder.exists():
+        folder = folder.parent
+    free = shutil.disk_usage(folder).free
+    if free < needed:
+        raise ValueError(
+            f"{path}: {what} would take {in_megabytes(needed)}, and its disk has {in_megabytes(free)} free. Free some "
+            "space or name another place"
+        )
+
+
+def is_full_disk(error: BaseException) -> bool:
+    """Whether an error, of whatever library, says that there is no room to write."""
+    if isinstance(error, OSError):
+        return error.errno in _NO_ROOM
+    told = str(error)
+    if type(error).__name__ == "SafetensorError":
+        return any(f"(os error {number})" in told for number in _NO_ROOM)
+    return isinstance(error, RuntimeError) and "inline_container" in told  # torch.save: "unexpected pos 576 vs 534"
+
+
+def in_megabytes(size: int) -> str:
+    """``1.5 MB``; small sizes do not become 0."""
+    return f"{size / 1e6:,.1f} MB" if size >= 50_000 else f"{size / 1e3:,.1f} kB"
+
+
+def _size(path: Path) -> int:
+    files = path.rglob("*") if path.is_dir() else [path]
+    return sum(file.stat().st_size for file in files if file.is_file())

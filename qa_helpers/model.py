@@ -14,6 +14,7 @@ from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 from .checkpoints import load_model, longest_input
+from .faults import explain_out_of_memory, fewer_at_once
 from .ragged import Ragged, lengths_of, pad, ragged_columns
 from .shapes import shape_table
 
@@ -148,7 +149,8 @@ def predict_logits(
         (start_logits, end_logits): for each feature, in order, a float32 array (tokens of that window,).
 
     Raises:
-        ValueError: a window is longer than the model has positions for, or its ids are not of this model's vocabulary.
+        ValueError: a window is longer than the model has positions for, its ids are not of this model's vocabulary, or a
+            batch does not fit in memory.
     """
     columns = ragged_columns(features, MODEL_INPUTS)
     lengths = lengths_of(columns["input_ids"])
@@ -175,7 +177,8 @@ def predict_logits(
             for name, values in columns.items():
                 padded = torch.from_numpy(pad([values[row] for row in rows], multiple=8 if on_gpu else 1))
                 batch[name] = (padded.pin_memory() if on_gpu else padded).to(device, non_blocking=True)
-            with torch.inference_mode(), autocast(device):
+            fits = explain_out_of_memory("predicting", *batch["input_ids"].shape, fewer_at_once(batch_size))
+            with fits, torch.inference_mode(), autocast(device):
                 output = model(**batch)
             waiting.append((rows, torch.stack([output.start_logits, output.end_logits]).float()))
             if len(waiting) == 32:

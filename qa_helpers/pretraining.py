@@ -25,6 +25,7 @@ from transformers.trainer_callback import PrinterCallback
 
 from ._small_encoders import MAX_LENGTH, SMALL_ENCODERS, start_positions_as_waves, take_over_bert
 from .checkpoints import load_model, load_tokenizer, settle_tokenizer
+from .checksums import write_checksums
 from .corpus import build_corpus, passages, retellings
 from .data import unknown_name
 from .features import make_features
@@ -109,6 +110,9 @@ def pretrain(
 ) -> list[dict]:
     """Train a small encoder of a family from scratch and save it.
 
+    A run that is cut off leaves nothing at ``output_dir`` (or what was there before), and starts over when it is
+    repeated; ``start_from`` saves doing finished work twice.
+
     Args:
         family: ``"bert"``, ``"distilbert"``, ``"roberta"``, ``"albert"`` or ``"deberta"``.
         output_dir: where config.json, model.safetensors (half precision) and the tokenizer go.
@@ -150,6 +154,7 @@ def pretrain(
     with whole_folder(output_dir) as partial:
         encoder.half().save_pretrained(partial)  # half the size; load_model reads it as float32
         tokenizer.save_pretrained(partial)
+        write_checksums(partial)
     return history
 
 

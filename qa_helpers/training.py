@@ -20,6 +20,8 @@ from transformers.utils import is_torch_tf32_available
 from ._order import TrainingOrder
 from ._trainer import CourseTrainer, History, WindowBatches
 from ._unfinished import CHECKPOINTS, describe_run, find_checkpoint, forget_run, read_history, remember_run
+from ._watched import model_size, require_space_for_run
+from .checksums import write_checksums
 from .evaluation import Evaluation
 from .features import make_features
 from .files import whole_folder
@@ -52,6 +54,9 @@ class FineTuneConfig:
         output_dir: where the result (and unfinished work) goes; None keeps the result in memory only.
         resume: continue from the last checkpoint found in ``output_dir``, if settings, training data and starting
             weights are those it was made with.
+        lower_learning_rate: continue also where ``learning_rate`` is lower than it was: the way on from the last good
+            checkpoint after a loss that was not a number. The schedule keeps its shape. (If the run diverged long before,
+            delete the last checkpoint's folder to go on from the one before.)
         overwrite: replace a finished model in ``output_dir``.
         precision: "auto" (autocast on a GPU: bfloat16 where it computes in it, float16 with scaled losses on an older
             one; float32 on a CPU), "bf16", "fp16" (on a GPU only) or "float32".
@@ -82,6 +87,7 @@ class FineTuneConfig:
     save_every: int | None = None
     output_dir: str | None = None
     resume: bool = True
+    lower_learning_rate: bool = False
     overwrite: bool = False
     precision: str = "auto"
     compile: bool = False
@@ -135,7 +141,8 @@ def fine_tune(
 
     Raises:
         ValueError: bad examples or settings, an output folder that holds other work, an unfinished run in it that is not
-            this one, or a loss that is not finite.
+            this one, a loss that is not finite, memory or a disk that is full. Where ``save_every`` is given, at most the
+            steps since the last checkpoint are lost, whatever happened; what ``output_dir`` held before is untouched.
     """
     config = config or FineTuneConfig()
     _check(config)
@@ -157,9 +164,11 @@ def fine_tune(
     with tempfile.TemporaryDirectory() as scratch:
         folder = Path(config.output_dir) / CHECKPOINTS if config.output_dir else Path(scratch)
         last = None
+        if config.output_dir:
+            require_space_for_run(model, config.output_dir, folder if config.save_every else None)
         if config.save_every:
             run = describe_run(config, features, model, folder)
-            last = decided_by_main(lambda: find_checkpoint(folder, run, config.resume))
+            last = decided_by_main(lambda: find_checkpoint(folder, run, config.resume, config.lower_learning_rate))
             remember_run(model, folder, run)
         if last:
             history.rows, history.earlier = read_history(last)
@@ -183,15 +192,18 @@ def fine_tune(
         )
         trainer.order = order
         trainer.remove_callback(PrinterCallback)  # it prints every log entry; the history keeps them instead
-        trainer.train_from(last)
+        trainer.windows, trainer.max_length = features, config.max_length
+        try:
+            trainer.train_from(last)
+        finally:
+            model.eval()  # after an interruption, too: the model answers with the weights it has reached
         seconds = history.seconds()
-    model.eval()
     forget_run(model, folder)
     scores = history.finish(trainer.state)
     if config.output_dir:
         with main_process_first():
             if trainer.is_world_process_zero():
-                with whole_folder(config.output_dir) as partial:
+                with whole_folder(config.output_dir, model_size(model)) as partial:
                     save_model(model, tokenizer, partial)
     return FineTuneResult(
         model, history.rows, scores, trainer.state.global_step, len(features), seconds, config.output_dir
@@ -205,11 +217,12 @@ def _padding_multiple(config: FineTuneConfig) -> int:
 
 
 def save_model(model: nn.Module, tokenizer, folder: str | Path) -> None:
-    """Write a model (as the library's class, safetensors) and its tokenizer into a folder."""
+    """Write a model (as the library's class, safetensors), its tokenizer and their checksums into a folder."""
     if isinstance(model, ExtractiveQA):
         model = model.to_library()
     model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
+    write_checksums(folder)
 
 
 def _check(config: FineTuneConfig) -> None:

@@ -42,11 +42,11 @@ SIDE_ROOMS_BELOW = {
     "annotations",
     "__main__",
 }
-SIDE_ROOMS_FOR_ALL = {"files", "processes", "ragged", "shapes"}
+SIDE_ROOMS_FOR_ALL = {"checksums", "faults", "files", "processes", "ragged", "shapes"}
 CUPBOARDS = {  # of one room each
     "corpus": {"_check", "_grammar", "_values"},
     "features": {"_windows"},
-    "training": {"_order", "_trainer", "_unfinished"},
+    "training": {"_order", "_trainer", "_unfinished", "_watched"},
 }
 
 

@@ -1,0 +1,66 @@
+"""What to say when a computation fails: out of memory, or a loss that is not a number."""
+
+import gc
+import traceback
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+_OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED", "bad_alloc", "CUDA out of memory")
+
+
+def is_out_of_memory(error: BaseException) -> bool:
+    """Whether an error says that memory, of the machine or of the GPU, is used up."""
+    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's own, on a GPU
+        return True
+    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
+
+
+@contextmanager
+def explain_out_of_memory(doing: str, windows: int, tokens: int, remedy: str) -> Iterator[None]:
+    """Turn an out-of-memory error into a ValueError that names the batch and what to try next.
+
+    What the failed computation held is let go, so that the next try, in the same notebook, starts with the memory free.
+
+    Args:
+        doing: what was being done ("training, at step 12").
+        windows, tokens: of the batch: (windows, tokens) after padding.
+        remedy: what to try next.
+    """
+    try:
+        yield
+    except (RuntimeError, MemoryError) as error:
+        if not is_out_of_memory(error):
+            raise
+        told = str(error).strip().splitlines()
+        traceback.clear_frames(error.__traceback__)  # a notebook keeps the traceback, and that the tensors
+        _release()
+        raise ValueError(
+            f"out of memory while {doing}, with a batch of {windows:,} windows of {tokens:,} tokens: {remedy}"
+            + (f" ({told[0][:200]})" if told else "")
+        ) from error
+
+
+def smaller_batches(batch_size: int, gradient_accumulation: int, max_length: int) -> str:
+    """The settings to try after a batch of training did not fit in memory."""
+    if batch_size > 1:
+        half, twice = batch_size // 2, 2 * gradient_accumulation
+        return (
+            f"try batch_size={half} with gradient_accumulation={twice}, which makes the same step of smaller pieces. "
+            "(Other settings are another run: where one is unfinished in output_dir, add resume=False)"
+        )
+    return f"one window at a time is too much, so try shorter ones: max_length={max_length // 2}, and half the stride"
+
+
+def fewer_at_once(batch_size: int) -> str:
+    """The setting to try after a batch of prediction did not fit in memory."""
+    if batch_size > 1:
+        return f"try batch_size={batch_size // 2}; the logits are the same"
+    return "one window at a time is too much, so make features with a shorter max_length"
+
+
+def _release() -> None:
+    import torch
+
+    gc.collect()
+    if torch.cuda.is_available():
+        torch.cuda.empty_cache()
