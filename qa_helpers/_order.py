@@ -11,14 +11,19 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 
 
 class Piece(NamedTuple):
-    """What one process computes at once: ``rows`` of the features, and the ``weight`` of their mean loss.
+    """What one process computes at once.
 
-    With the weights, the mean over the pieces of a step (over processes and accumulated batches) is the mean over all
-    windows of the step, also where its pieces differ in size.
+    Attributes:
+        rows: of the features.
+        weight: of their mean loss. With it, the mean over the pieces of a step (over processes and accumulated batches) is
+            the mean over all windows of the step, also where its pieces differ in size.
+        length: tokens of the longest window that any process has at the same time. All pad to it, since the library's
+            loss takes a softmax over the padding, too, and so depends on how much there is.
     """
 
     rows: list[int]
     weight: float
+    length: int
 
 
 class TrainingOrder(Sampler, TrainerCallback):
@@ -73,9 +78,12 @@ class TrainingOrder(Sampler, TrainerCallback):
                 pieces = -(-len(step) // self.processes) * self.processes
                 step = [list(part) for part in np.array_split(np.concatenate(step), pieces)]
             windows = sum(map(len, step))
-            for rows in step[self.process :: self.processes]:
+            for first_of_all in range(0, len(step), self.processes):
+                at_once = step[first_of_all : first_of_all + self.processes]
+                rows, length = at_once[self.process], max(self.lengths[row] for rows in at_once for row in rows)
                 # A process without windows computes one for company, which counts for nothing.
-                yield Piece([int(row) for row in rows] or [0], len(rows) * len(step) / windows)
+                company = at_once[0][:1]
+                yield Piece([int(row) for row in rows] or company, len(rows) * len(step) / windows, length)
 
     def batches(self) -> list[list[int]]:
         """Windows of this epoch in batches; those of all processes."""

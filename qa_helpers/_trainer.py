@@ -38,7 +38,7 @@ class WindowBatches(Dataset):
     def __getitems__(self, piece: Piece) -> dict[str, torch.Tensor]:
         columns = {name: [rows[k] for k in piece.rows] for name, rows in self.inputs.items()}
         columns |= {name: values[piece.rows] for name, values in self.labels.items()}
-        batch = make_batch(columns, self.tokenizer, multiple=self.multiple)
+        batch = make_batch(columns, self.tokenizer, multiple=self.multiple, at_least=piece.length)
         return {**batch, "weight": torch.tensor(piece.weight)}
 
 

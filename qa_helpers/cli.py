@@ -14,6 +14,8 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .processes import is_main
+
 app = typer.Typer(
     add_completion=False,
     no_args_is_help=True,
@@ -22,7 +24,7 @@ app = typer.Typer(
     help="Extractive question answering: fine-tune, evaluate and ask. The embedded source 'mini' and the checkpoints "
     "'mini-bert' and 'mini-bert-qa' need neither network nor GPU.",
 )
-console = Console(highlight=False)
+console = Console(highlight=False, quiet=not is_main())  # of several processes, the first one speaks for all
 
 Source = Annotated[
     str, typer.Option(help="mini, mini_v2, squad, squad_v2, a hub id, a SQuAD JSON file or a folder of them.")
@@ -55,8 +57,11 @@ def train(
     output_dir: Annotated[str, typer.Option(help="Where the fine-tuned model goes.")] = "runs/model",
     epochs: Annotated[float, typer.Option(help="Passes over the training data.")] = 2.0,
     max_steps: Annotated[int | None, typer.Option(help="Stop after so many optimizer steps.")] = None,
-    batch_size: Annotated[int, typer.Option(help="Windows per step.")] = 16,
-    gradient_accumulation: Annotated[int, typer.Option(help="Batches per optimizer step.")] = 1,
+    batch_size: Annotated[int, typer.Option(help="Windows that a device takes at once.")] = 16,
+    batch_tokens: Annotated[
+        int | None, typer.Option(help="Instead: tokens that a device takes at once, in windows of similar length.")
+    ] = None,
+    gradient_accumulation: Annotated[int, typer.Option(help="Batches of each device per optimizer step.")] = 1,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate; default 5e-5, or 1e-3 for the mini checkpoints.")
     ] = None,
@@ -67,6 +72,9 @@ def train(
     align_to_words: AlignToWords = None,
     seed: Annotated[int, typer.Option(help="Of shuffling, dropout and the new head.")] = 42,
     precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or float32.")] = "auto",
+    compile_model: Annotated[
+        bool, typer.Option("--compile", help="torch.compile: minutes at the start, faster steps on a GPU.")
+    ] = False,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints to resume from.")] = None,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint in output-dir.")] = True,
     lower_learning_rate: Annotated[
@@ -74,11 +82,16 @@ def train(
     ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace a finished model in output-dir.")] = False,
     half_precision: Annotated[bool, typer.Option(help="Save in half precision: half the size.")] = False,
+    log_every: Annotated[int, typer.Option(help="Steps between entries of the history.")] = 10,
+    history: Annotated[
+        Path | None, typer.Option(help="Write the history (loss, learning rate, scores, by step) as JSON.")
+    ] = None,
     limit: Limit = None,
 ):
     """Fine-tune a checkpoint on a source's train split and score it on the validation split."""
     from .checkpoints import load_model, load_tokenizer
     from .data import load_squad
+    from .files import write_whole
     from .training import FineTuneConfig, fine_tune
 
     data = _limited(load_squad(source), limit)
@@ -90,6 +103,7 @@ def train(
         epochs=epochs,
         max_steps=max_steps,
         batch_size=batch_size,
+        batch_tokens=batch_tokens,
         gradient_accumulation=gradient_accumulation,
         learning_rate=learning_rate or (1e-3 if small else 5e-5),
         max_length=max_length,
@@ -99,6 +113,8 @@ def train(
         align_to_words=small if align_to_words is None else align_to_words,
         seed=seed,
         precision=precision,
+        compile=compile_model,
+        log_every=log_every,
         save_every=save_every,
         output_dir=output_dir,
         resume=resume,
@@ -114,6 +130,9 @@ def train(
     )
     if result.scores:
         console.print(f"validation: {result.scores}")
+    if history and is_main():
+        write_whole(history, json.dumps(result.history, indent=1))
+        console.print(f"history written to {history}")
     if half_precision:
         _save_halved(result.model, tokenizer, output_dir)
     console.print(f"model saved in {output_dir}" + (" in half precision" if half_precision else ""))
@@ -139,11 +158,9 @@ def evaluate(
     """Score a fine-tuned model: EM and F1, best over all acceptable answers."""
     from .checkpoints import load_model, load_tokenizer
     from .data import load_squad
-    from .decoding import decode_answers
-    from .features import make_features
+    from .evaluation import Evaluation
     from .files import write_whole
-    from .metrics import score
-    from .model import predict_logits
+    from .processes import state
 
     data = load_squad(source)
     if split not in data:
@@ -153,15 +170,14 @@ def evaluate(
     max_length, stride, small = _window(model, max_length, stride)
     widen = small if align_to_words is None else align_to_words
     start = time.perf_counter()
-    features = make_features(examples, tokenizer, max_length, stride, labels=False)
-    logits = predict_logits(_to_device(model), features, batch_size, progress=sys.stderr.isatty())
-    answers = decode_answers(examples, features, *logits, n_best, max_answer_length, null_threshold, widen)
-    scores = score(answers, examples)
+    limits = {"n_best": n_best, "max_answer_length": max_answer_length, "null_threshold": null_threshold}
+    evaluation = Evaluation(examples, tokenizer, max_length, stride, batch_size, **limits, align_to_words=widen)
+    scores, answers = evaluation.run(model.to(state().device), progress=sys.stderr.isatty() and is_main())
     seconds = time.perf_counter() - start
-    console.print(f"{split}: {scores}, {len(features):,} windows in {seconds:.0f} s")
+    console.print(f"{split}: {scores}, {evaluation.windows:,} windows in {seconds:.0f} s")
     if scores.has_answer and scores.no_answer:
         console.print(f"  questions with an answer {scores.has_answer}, without {scores.no_answer}")
-    if predictions:
+    if predictions and is_main():
         write_whole(predictions, json.dumps({a.example_id: a.text for a in answers}, ensure_ascii=False))
         console.print(f"answers written to {predictions}")
 
@@ -281,20 +297,12 @@ def _window(model, max_length: int | None, stride: int | None) -> tuple[int, int
 
 def _save_halved(model, tokenizer, output_dir: str) -> None:
     """Replace a trained model in its folder by the same in half precision; load_model reads it as float32."""
-    from accelerate import PartialState
-
     from .files import whole_folder
     from .training import save_model
 
-    if PartialState().is_main_process:
+    if is_main():
         with whole_folder(output_dir) as partial:
             save_model(model.half(), tokenizer, partial)
-
-
-def _to_device(model):
-    import torch
-
-    return model.to("cuda" if torch.cuda.is_available() else "cpu")
 
 
 def _read_text(document: Path | None) -> str:

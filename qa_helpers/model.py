@@ -105,14 +105,14 @@ def span_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
 
 
 def make_batch(
-    features: Dataset | Mapping, tokenizer, device: str | torch.device = "cpu", multiple: int = 1
+    features: Dataset | Mapping, tokenizer, device: str | torch.device = "cpu", multiple: int = 1, at_least: int = 0
 ) -> dict[str, torch.Tensor]:
     """Pad features to the longest among them and stack them into tensors.
 
     Args:
         features: rows of :func:`qa_helpers.make_features` (a Dataset, or a slice of one).
         tokenizer: pads with its own padding token, on its own padding side.
-        multiple: pad further, to a multiple of so many tokens (a GPU's matrix units like 8).
+        multiple, at_least: pad further, to a multiple of so many tokens (a GPU's matrix units like 8), to so many at least.
 
     Returns:
         ``input_ids``, ``attention_mask`` and, where present, ``token_type_ids``: (batch, sequence) int64;
@@ -122,7 +122,8 @@ def make_batch(
     fill = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
     left = tokenizer.padding_side == "left"
     result = {
-        name: torch.from_numpy(pad(list(rows), fill.get(name, 0), left, multiple)) for name, rows in columns.items()
+        name: torch.from_numpy(pad(list(rows), fill.get(name, 0), left, multiple, at_least))
+        for name, rows in columns.items()
     }
     if LABELS[0] in (features.column_names if isinstance(features, Dataset) else features):
         shift = torch.zeros(len(result["input_ids"]), dtype=torch.long)

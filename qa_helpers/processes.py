@@ -1,15 +1,12 @@
 """Several processes, as ``accelerate launch`` and ``torchrun`` start them: who writes, who waits, what is shared out.
 
-With one process all of this does nothing.
+With one process all of this does nothing. torch and Accelerate are loaded where they are needed: the command line asks
+:func:`is_main` before it loads either.
 """
 
 import os
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-
-import torch
-from accelerate import PartialState
-from accelerate.utils import broadcast_object_list, gather_object
 
 
 def is_main() -> bool:
@@ -17,8 +14,11 @@ def is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
-def state() -> PartialState:
-    """This process's place among the others; it joins them on first use."""
+def state():
+    """This process's place among the others, as ``accelerate.PartialState``; it joins them on first use."""
+    import torch
+    from accelerate import PartialState
+
     return PartialState(cpu=not torch.cuda.is_available())
 
 
@@ -38,6 +38,8 @@ def decided_by_main(decide: Callable):
         except ValueError as error:
             found[1] = error
     if state().num_processes > 1:
+        from accelerate.utils import broadcast_object_list
+
         broadcast_object_list(found)
     if found[1] is not None:
         raise found[1]
@@ -52,4 +54,8 @@ def own_share(count: int) -> range:
 
 def all_shares(own: list) -> list:
     """The lists of all processes joined, in order, in every process."""
-    return gather_object(own) if state().num_processes > 1 else own
+    if state().num_processes == 1:
+        return own
+    from accelerate.utils import gather_object
+
+    return gather_object(own)

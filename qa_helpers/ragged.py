@@ -66,13 +66,15 @@ def lengths_of(rows: Sequence) -> np.ndarray:
     return rows.lengths if isinstance(rows, Ragged) else np.array([len(row) for row in rows])
 
 
-def pad(rows: Sequence[Sequence[int]], value: int = 0, left: bool = False, multiple: int = 1) -> np.ndarray:
-    """Rows side by side, filled up with ``value`` to the longest, or to the next multiple of a number.
+def pad(
+    rows: Sequence[Sequence[int]], value: int = 0, left: bool = False, multiple: int = 1, at_least: int = 0
+) -> np.ndarray:
+    """Rows side by side, filled up with ``value`` to the longest (or to ``at_least``), or to the next multiple of a number.
 
     Returns:
         (rows, longest) int64.
     """
-    longest = -(-max(len(row) for row in rows) // multiple) * multiple
+    longest = -(-max(at_least, *map(len, rows)) // multiple) * multiple
     padded = np.full((len(rows), longest), value, dtype=np.int64)
     for k, row in enumerate(rows):
         padded[k, longest - len(row) if left else 0 : longest if left else len(row)] = row

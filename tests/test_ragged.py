@@ -57,6 +57,8 @@ def test_columns_that_are_not_there_are_left_out(features):
         ({"value": 9, "left": True}, [[1, 2, 3], [9, 9, 4]]),
         ({"multiple": 4}, [[1, 2, 3, 0], [4, 0, 0, 0]]),
         ({"multiple": 4, "left": True}, [[0, 1, 2, 3], [0, 0, 0, 4]]),
+        ({"at_least": 4}, [[1, 2, 3, 0], [4, 0, 0, 0]]),
+        ({"at_least": 2, "multiple": 2}, [[1, 2, 3, 0], [4, 0, 0, 0]]),
         ({"multiple": 3}, [[1, 2, 3], [4, 0, 0]]),
     ],
 )
