@@ -100,7 +100,7 @@ def measure(name: str, settings: Settings) -> dict:
     from ceilings import matrix_peak, training_flops
 
     if name == "recipe":
-        from recipe import Recipe as Way  # noqa: N813
+        from recipe import Recipe as Way
     else:
         Way = Ours
     import datasets
