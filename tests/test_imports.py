@@ -42,7 +42,11 @@ SIDE_ROOMS_BELOW = {
     "__main__",
 }
 SIDE_ROOMS_FOR_ALL = {"files", "shapes"}
-CUPBOARDS = {"corpus": {"_check", "_grammar", "_values"}, "training": {"_trainer", "_unfinished"}}  # of one room each
+CUPBOARDS = {  # of one room each
+    "corpus": {"_check", "_grammar", "_values"},
+    "data": {"_arrow_store", "_examples", "_read_json", "_read_tables"},
+    "training": {"_trainer", "_unfinished"},
+}
 
 
 def imported_rooms(path):
