@@ -3,7 +3,6 @@
 import ast
 import csv
 import itertools
-import json
 import math
 import re
 import warnings
@@ -104,9 +103,10 @@ class _Arrays(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node):
-        if isinstance(node.func, ast.Name) and node.func.id == "array" and len(node.args) == 1:
+        of_a_type = all(k.arg == "dtype" and isinstance(k.value, (ast.Name, ast.Constant)) for k in node.keywords)
+        if isinstance(node.func, ast.Name) and node.func.id == "array" and len(node.args) == 1 and of_a_type:
             return node.args[0]
-        return node
+        return node  # which is no literal, and refused as such
 
 
 @contextmanager
@@ -174,14 +174,15 @@ def open_saved(folder: Path) -> dict[str, Dataset]:
     Raises:
         ValueError: a file of it is missing, cut off, damaged, or names a file outside of the folder.
     """
-    parts = [folder]
-    if (folder / "dataset_dict.json").is_file():
-        splits = _saved_json(folder / "dataset_dict.json", "splits")
-        parts = [folder / _plain(split, folder / "dataset_dict.json") for split in splits]
+    parts, listed = [folder], folder / "dataset_dict.json"
+    if listed.is_file():
+        splits = _saved_json(listed, folder.name, "splits")
+        parts = [folder / _plain(split, f"{folder.name}/{listed.name}") for split in splits]
     for part in parts:
-        for entry in _saved_json(part / "state.json", "_data_files"):
-            name = _plain(entry.get("filename") if isinstance(entry, dict) else None, part / "state.json")
-            _check_end(part / name)
+        place = folder.name if part == folder else f"{folder.name}/{part.name}"
+        for entry in _saved_json(part / "state.json", place, "_data_files"):
+            name = _plain(entry.get("filename") if isinstance(entry, dict) else None, f"{place}/state.json")
+            _check_end(part / name, f"{place}/{name}")
     try:
         loaded = load_from_disk(str(folder))
         tables = loaded if isinstance(loaded, DatasetDict) else {str(loaded.split or "validation"): loaded}
@@ -192,29 +193,26 @@ def open_saved(folder: Path) -> dict[str, Dataset]:
         raise _damaged(folder.name, error) from error
 
 
-def _saved_json(path: Path, key: str) -> list:
-    place = f"{path.parent.name}/{path.name}"
+def _saved_json(path: Path, place: str, key: str) -> list:
     if not path.is_file():
-        raise ValueError(f"{place} is missing; save the dataset again with save_to_disk")
+        raise ValueError(f"{place}/{path.name} is missing; save the dataset again with save_to_disk")
     try:
-        content = json.loads(path.read_bytes())
-        values = content[key]
-    except (ValueError, RecursionError, KeyError, TypeError):
+        values = parse(path.read_bytes().decode("utf-8-sig"), place)[key]
+    except (ValueError, KeyError, TypeError):
         values = None
     if not isinstance(values, list) or not values:
-        raise ValueError(f"{place}: damaged: it should hold a list under {key!r}; save the dataset again")
+        raise ValueError(f"{place}/{path.name}: damaged: it should hold a list under {key!r}; save the dataset again")
     return values
 
 
-def _plain(name, path: Path) -> str:
+def _plain(name, place: str) -> str:
     """A name that leads nowhere but into its own folder."""
-    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]*", name):
-        raise ValueError(f"{path.parent.name}/{path.name}: {name!r} is no name of a file in this folder; save it again")
+    if not isinstance(name, str) or not re.fullmatch(r"\w[\w.-]{0,199}", name):
+        raise ValueError(f"{place}: {shown(str(name))} is no name of something in this folder; save the dataset again")
     return name
 
 
-def _check_end(path: Path) -> None:
-    place = f"{path.parent.name}/{path.name}"
+def _check_end(path: Path, place: str) -> None:
     if not path.is_file():
         raise ValueError(f"{place} is missing; save the dataset again with save_to_disk")
     with path.open("rb") as file:
