@@ -1,6 +1,7 @@
 """What an example is: its columns, how one is made of what a file says, and what may be wrong with it."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from numbers import Integral
 
@@ -74,28 +75,28 @@ def example_problems(example: dict) -> list[Problem]:
     return found
 
 
-def sound(examples: Iterable[tuple[str, dict]], again) -> Iterator[dict]:
-    """The examples of (place, example) pairs, in order, as long as they are sound and no id occurs twice.
+def sound(read: Callable[[], Iterator[tuple[str, dict]]]) -> Iterator[dict]:
+    """The examples of the (place, example) pairs that ``read()`` gives, as long as they are sound and no id occurs twice.
 
-    Args:
-        again: gives the same pairs from the beginning; it is asked where an id was met first.
+    ``read`` is called a second time only to find out where an id was met first.
 
     Raises:
         ValueError: an example is not sound; the message names the place and the remedy.
     """
     seen = set()
-    for place, example in examples:
-        for problem in example_problems(example):
-            raise ValueError(f"{place}: {problem.message}")
-        identifier = example["id"]
-        if identifier in seen:
-            first = next(place for place, earlier in again() if earlier["id"] == identifier)
-            raise ValueError(
-                f"{place}: the id {shown(identifier)} occurs twice, first at {first.partition(': ')[2] or first}. "
-                "Answers and scores are told apart by the id: drop one of the two, or give it an id of its own"
-            )
-        seen.add(identifier)
-        yield example
+    with closing(read()) as pairs:
+        for place, example in pairs:
+            for problem in example_problems(example):
+                raise ValueError(f"{place}: {problem.message}")
+            identifier = example["id"]
+            if identifier in seen:
+                first = next(place for place, earlier in read() if earlier["id"] == identifier)
+                raise ValueError(
+                    f"{place}: the id {shown(identifier)} occurs twice, first at {first.partition(': ')[2]}. "
+                    "Answers and scores are told apart by the id: drop one of the two, or give it an id of its own"
+                )
+            seen.add(identifier)
+            yield example
 
 
 def make_example(entry, place: str, context: str | None = None, title: str | None = None) -> dict:
@@ -182,7 +183,8 @@ def inside(place: str, key: str) -> str:
 
 def shown(text: str) -> str:
     """Text for a message: quoted, its middle left out if it is long."""
-    return repr(text if len(text) <= 120 else f"{text[:70]} … {text[-40:]}")
+    quoted = repr(text if len(text) <= 1000 else text[:500] + text[-500:])
+    return quoted if len(quoted) <= 160 else f"{quoted[:100]} … {quoted[-50:]}"
 
 
 def _require(value, kind, place: str) -> None:

@@ -26,7 +26,7 @@ _END = b"\xff\xff\xff\xff\x00\x00\x00\x00"  # the last bytes of an Arrow stream 
 def read_csv(path: Path) -> Iterator[tuple[str, dict]]:
     """(place, example) of a CSV file; rows count from 0, without the header."""
     try:
-        with _long_cells(), path.open(encoding="utf-8-sig", newline="") as file:  # newline="": \r\n in a cell stays
+        with path.open(encoding="utf-8-sig", newline="") as file:  # newline="": \r\n in a cell stays
             first = file.readline()
             delimiter = max(",;\t", key=lambda mark: len(set(_cells(first, mark)) & set(COLUMNS)))
             lines = csv.reader(itertools.chain([first], file), delimiter=delimiter, strict=True)
@@ -45,9 +45,9 @@ def _cells(line: str, delimiter: str) -> list[str]:
 
 
 def _csv_rows(path: Path, lines, delimiter: str) -> Iterator[tuple[str, dict]]:
-    header = [cell.strip() for cell in next(lines, [])]
+    header = [cell.strip() for cell in _next(lines) or []]
     _check_columns(header, path.name)
-    filled = (cells for cells in lines if cells)  # an empty line is no row
+    filled = (cells for cells in iter(lambda: _next(lines), None) if cells)  # an empty line is no row
     for k, cells in enumerate(filled):
         place = f"{path.name}: row {k} (line {lines.line_num})"
         if len(cells) != len(header):
@@ -109,12 +109,14 @@ class _Arrays(ast.NodeTransformer):
         return node  # which is no literal, and refused as such
 
 
-@contextmanager
-def _long_cells():
-    """Contexts may be longer than the 131,072 characters that Python's csv allows a cell; the limit is put back."""
+def _next(lines) -> list[str] | None:
+    """The next row's cells, None at the end. Contexts may be longer than the 131,072 characters that csv allows a cell.
+
+    The limit is the same for everybody who uses csv in this process, so it is put back after each row.
+    """
     before = csv.field_size_limit(2**31 - 1)
     try:
-        yield
+        return next(lines, None)
     finally:
         csv.field_size_limit(before)
 
@@ -226,7 +228,7 @@ def _check_columns(names: list[str], place: str) -> None:
     if not missing and not {"answers", "answer_text", "is_impossible"} & set(names):
         missing = ["answers"]
     if missing:
-        found = ", ".join(map(shown, names[:12])) or "none"
+        found = shown(", ".join(names)) if names else "none"
         raise ValueError(f"{place}: columns missing: {missing}; SQuAD has them. Found: {found}")
     twice = [name for name in COLUMNS if names.count(name) > 1]
     if twice:

@@ -151,7 +151,7 @@ def rows_to_dataset(rows: list[dict]) -> Dataset:
                 raise ValueError(f"row {k} has no {column!r}; an example has {', '.join(FEATURES)}")
     try:
         return Dataset.from_dict({column: [row[column] for row in rows] for column in FEATURES}, features=FEATURES)
-    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+    except (pa.ArrowException, AttributeError, TypeError, ValueError, OverflowError) as error:
         for k, row in enumerate(rows):
             for problem in example_problems(row):
                 raise ValueError(f"row {k}: {problem.message}") from error
@@ -179,7 +179,7 @@ def _read_file(path: Path) -> Dataset:
 
 def _examples_of(path: Path, reader: Callable) -> Iterator[dict]:
     try:
-        yield from sound(reader(path), lambda: reader(path))
+        yield from sound(lambda: reader(path))
     except OSError as error:
         raise ValueError(f"{path.name} could not be read ({error.strerror or error})") from error
 
@@ -194,7 +194,7 @@ def _in_schema(splits: dict[str, Dataset], name: str) -> DatasetDict:
 
         if not len(dataset):
             raise ValueError(f"{name}: split {split!r} holds no examples; is it the right one?")
-        examples = sound(rows(), rows)
+        examples = sound(rows)
         if _has_the_schema(dataset):
             for _ in examples:
                 pass  # all sound

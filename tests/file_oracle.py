@@ -50,7 +50,6 @@ def _lines(data: bytes):
 
 
 def _csv(data: bytes):
-    csv.field_size_limit(2**31 - 1)
     text = data.decode("utf-8-sig")
     mark = next(mark for mark in ",;\t" if mark in text.splitlines()[0])
     header, *body = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True))
