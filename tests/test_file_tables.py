@@ -6,6 +6,7 @@ import json
 import pyarrow as pa
 import pyarrow.parquet
 import pytest
+from conftest import make_example
 from datasets import Dataset, DatasetDict
 from file_seeds import ROWS, as_csv, nested
 from test_files import ONE, loaded, parquet, refusal, write
