@@ -52,7 +52,11 @@ def _lines(data: bytes):
 def _csv(data: bytes):
     text = data.decode("utf-8-sig")
     mark = next(mark for mark in ",;\t" if mark in text.splitlines()[0])
-    header, *body = list(csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True))
+    limit = csv.field_size_limit(2**31 - 1)
+    try:
+        header, *body = csv.reader(io.StringIO(text, newline=""), delimiter=mark, strict=True)
+    finally:
+        csv.field_size_limit(limit)
     header = [name.strip() for name in header]
     need(len(set(header)) == len(header))
     rows = []
