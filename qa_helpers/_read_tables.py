@@ -170,16 +170,16 @@ def is_saved_dataset(folder: Path) -> bool:
     return (folder / "dataset_dict.json").is_file() or (folder / "state.json").is_file()
 
 
-def open_saved(folder: Path) -> dict[str, Dataset]:
-    """Split → Dataset (memory-mapped) of a saved folder.
+def open_saved(folder: Path, split: str) -> dict[str, Dataset]:
+    """Split → Dataset (memory-mapped) of a saved folder; ``split`` is what a lone Dataset is called that does not say.
 
     Raises:
         ValueError: a file of it is missing, cut off, damaged, or names a file outside of the folder.
     """
     parts, listed = [folder], folder / "dataset_dict.json"
     if listed.is_file():
-        splits = _saved_json(listed, folder.name, "splits")
-        parts = [folder / _plain(split, f"{folder.name}/{listed.name}") for split in splits]
+        names = _saved_json(listed, folder.name, "splits")
+        parts = [folder / _plain(name, f"{folder.name}/{listed.name}") for name in names]
     for part in parts:
         place = folder.name if part == folder else f"{folder.name}/{part.name}"
         for entry in _saved_json(part / "state.json", place, "_data_files"):
@@ -187,10 +187,10 @@ def open_saved(folder: Path) -> dict[str, Dataset]:
             _check_end(part / name, f"{place}/{name}")
     try:
         loaded = load_from_disk(str(folder))
-        tables = loaded if isinstance(loaded, DatasetDict) else {str(loaded.split or "validation"): loaded}
+        tables = loaded if isinstance(loaded, DatasetDict) else {str(loaded.split or split): loaded}
         for dataset in tables.values():
             dataset.data.table.validate(full=True)  # before anything follows an offset in it
-        return {split: dataset.with_format(None) for split, dataset in tables.items()}
+        return {name: dataset.with_format(None) for name, dataset in tables.items()}
     except Exception as error:  # the library raises many kinds for what it finds in these files
         raise _damaged(folder.name, error) from error
 

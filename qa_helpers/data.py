@@ -81,7 +81,7 @@ def load_squad(source: str | Path = "mini") -> DatasetDict:
         if path.is_file():
             return DatasetDict({_split_of(path) or "validation": _read_file(path)})
         if path.is_dir() and is_saved_dataset(path):
-            return _in_schema(open_saved(path), path.name)
+            return _in_schema(open_saved(path, _split_of(path) or "validation"), path.name)
         if path.is_dir():
             return _in_order({split: _read_file(file) for split, file in _split_files(path).items()})
     except (OSError, RuntimeError) as error:  # RuntimeError: "~somebody" who has no home
