@@ -181,10 +181,7 @@ def open_saved(folder: Path, split: str) -> dict[str, Dataset]:
         names = _saved_json(listed, folder.name, "splits")
         parts = [folder / _plain(name, f"{folder.name}/{listed.name}") for name in names]
     for part in parts:
-        place = folder.name if part == folder else f"{folder.name}/{part.name}"
-        for entry in _saved_json(part / "state.json", place, "_data_files"):
-            name = _plain(entry.get("filename") if isinstance(entry, dict) else None, f"{place}/state.json")
-            _check_end(part / name, f"{place}/{name}")
+        _check_part(part, folder.name if part == folder else f"{folder.name}/{part.name}")
     try:
         loaded = load_from_disk(str(folder))
         tables = loaded if isinstance(loaded, DatasetDict) else {str(loaded.split or split): loaded}
@@ -193,6 +190,21 @@ def open_saved(folder: Path, split: str) -> dict[str, Dataset]:
         return {name: dataset.with_format(None) for name, dataset in tables.items()}
     except Exception as error:  # the library raises many kinds for what it finds in these files
         raise _damaged(folder.name, error) from error
+
+
+def _check_part(part: Path, place: str) -> None:
+    """That the list of a split's files and the files themselves agree, and that each is whole."""
+    listed = []
+    for entry in _saved_json(part / "state.json", place, "_data_files"):
+        name = _plain(entry.get("filename") if isinstance(entry, dict) else None, f"{place}/state.json")
+        _check_end(part / name, f"{place}/{name}")
+        listed.append(name)
+    there = sorted(path.name for path in part.glob("data-*.arrow"))
+    if there and listed != there:
+        raise ValueError(
+            f"{place}/state.json: it lists {shown(', '.join(listed))}, but the folder holds "
+            f"{shown(', '.join(there))}; save the dataset again"
+        )
 
 
 def _saved_json(path: Path, place: str, key: str) -> list:
@@ -217,10 +229,16 @@ def _plain(name, place: str) -> str:
 def _check_end(path: Path, place: str) -> None:
     if not path.is_file():
         raise ValueError(f"{place} is missing; save the dataset again with save_to_disk")
+    size = path.stat().st_size
     with path.open("rb") as file:
-        file.seek(max(path.stat().st_size - len(_END), 0))
+        file.seek(max(size - len(_END), 0))
         if file.read() != _END:
             raise ValueError(f"{place}: cut off: it does not end as an Arrow file does; copy or save it again")
+    with _told(place), pa.memory_map(str(path)) as file:
+        for _ in pa.ipc.open_stream(file):
+            pass
+        if file.tell() != size:  # zeros in the middle read as an end: what follows would be left out
+            raise ValueError(f"{place}: damaged: its table ends at byte {file.tell()} of {size}; copy or save it again")
 
 
 def _check_columns(names: list[str], place: str) -> None:

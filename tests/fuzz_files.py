@@ -83,21 +83,22 @@ def _parquet(count: int, folder: Path):
 def _saved(count: int, folder: Path):
     whole = folder / "whole"
     save_dataset(whole)
-    names = ["train/data-00000-of-00001.arrow"] * 3 + [
-        "train/state.json",
-        "train/dataset_info.json",
-        "dataset_dict.json",
-    ]
+    arrow = [f"train/data-0000{k}-of-00002.arrow" for k in (0, 1)]
+    names = [*arrow, "train/state.json", *arrow, "train/dataset_info.json", "dataset_dict.json"]
     for number in range(count):
         name = names[number % len(names)]
         copy = folder / "saved"
         shutil.rmtree(copy, ignore_errors=True)
         shutil.copytree(whole, copy)
-        is_data = name.endswith("arrow")
-        what, damaged = mutate(number // len(names), name, (whole / name).read_bytes(), ANY if is_data else TEXT)
+        what, damaged = mutate(number // len(names), name, (whole / name).read_bytes(), ANY if name in arrow else TEXT)
         _write(copy / name, damaged)
         _note(folder, number)
-        yield number, copy, f"{name}: {what}", expected_rows("arrow", damaged) if is_data else ROWS, False
+        expected = ROWS
+        if name in arrow:
+            parts = [expected_rows("arrow", (copy / part).read_bytes()) for part in arrow]
+            cut = what.endswith("truncate")  # Arrow itself takes a stream that ends early for a shorter one
+            expected = None if cut or not all(parts) else [row for rows in parts for row in rows]
+        yield number, copy, f"{name}: {what}", expected, False
 
 
 def _write(path: Path, data: bytes) -> Path:
