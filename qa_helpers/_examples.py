@@ -18,6 +18,14 @@ FEATURES = Features(
 )
 
 
+_WRITTEN = {
+    str: "text",
+    int: "a whole number, without quotes or a point",
+    list: "a list [...]",
+    dict: "an object {...}",
+}
+
+
 class Repeated(dict):
     """A JSON object in which ``key`` stood twice; which value was meant, nobody knows."""
 
@@ -129,7 +137,9 @@ def title_of(entry: dict, place: str) -> str:
 def _answers(entry: dict, place: str) -> dict[str, list]:
     impossible = entry.get("is_impossible")
     if impossible is not None and not isinstance(impossible, bool):
-        raise ValueError(f"{inside(place, 'is_impossible')}: expected true or false, found {_kind(impossible)}")
+        raise ValueError(
+            f"{inside(place, 'is_impossible')}: expected true or false, found {_kind(impossible)}; write one of them"
+        )
     if impossible:
         return {"text": [], "answer_start": []}
     if "answers" in entry or not {"answer_text", "answer_start"} & entry.keys():
@@ -170,7 +180,7 @@ def value_of(mapping, key: str, kind, place: str):
             f"{place}: the key {shown(mapping.key)} occurs twice in one object; keep the one that is meant"
         )
     if not isinstance(mapping, dict) or key not in mapping:
-        raise ValueError(f"{place}: the key {key!r} is missing (expected {_names(kinds)}); SQuAD has it here")
+        raise ValueError(f"{place}: the key {key!r} is missing (expected {_names(kinds)}); add it: SQuAD has it here")
     value = mapping[key]
     _require(value, kinds, inside(place, key))
     return value
@@ -190,7 +200,8 @@ def shown(text: str) -> str:
 def _require(value, kind, place: str) -> None:
     kinds = kind if isinstance(kind, tuple) else (kind,)
     if not isinstance(value, kinds) or isinstance(value, bool):
-        raise ValueError(f"{place}: expected {_names(kinds)}, found {_kind(value)}")
+        remedy = " or ".join(_WRITTEN[kind] for kind in kinds)
+        raise ValueError(f"{place}: expected {_names(kinds)}, found {_kind(value)}; write {remedy}")
 
 
 def _names(kinds: tuple) -> str:

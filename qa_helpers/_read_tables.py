@@ -90,7 +90,7 @@ def _nested(cell: str, place: str):
             warnings.simplefilter("ignore")  # what Python thinks of a text's backslashes
             return ast.literal_eval(_Arrays().visit(ast.parse(cell.strip(), mode="eval")))
     except (SyntaxError, ValueError, TypeError, MemoryError, RecursionError):
-        raise ValueError(f'{problem} Write {{"text": [...], "answer_start": [...]}} there') from None
+        raise ValueError(f'{problem} (expected: {{"text": [...], "answer_start": [...]}})') from None
 
 
 class _Arrays(ast.NodeTransformer):
