@@ -4,27 +4,36 @@ A row (*example*) is ``{"id", "title", "context", "question", "answers": {"text"
 ``answer_start`` counts characters of ``context``; an example without an answer (SQuAD 2.0) has two empty lists.
 """
 
-import json
 import re
-from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-from datasets import Dataset, DatasetDict, Features, List, Value, load_dataset
+import pyarrow as pa
+from datasets import Dataset, DatasetDict, load_dataset
 
-FEATURES = Features(
-    {
-        "id": Value("string"),
-        "title": Value("string"),
-        "context": Value("string"),
-        "question": Value("string"),
-        "answers": {"text": List(Value("string")), "answer_start": List(Value("int32"))},
-    }
-)
+from ._arrow_store import in_memory, stored
+from ._examples import FEATURES, Problem, example_problems, sound
+from ._read_json import read_json, read_json_lines
+from ._read_tables import dataset_rows, is_saved_dataset, one_line, open_saved, read_csv, read_parquet
+
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
 MINI_NAMES = ("mini", "mini_v2")
 SPLIT_PREFIXES = {"train": ("train",), "validation": ("dev", "valid", "val"), "test": ("test",)}
+READERS: dict[str, Callable] = {
+    ".json": read_json,
+    ".jsonl": read_json_lines,
+    ".ndjson": read_json_lines,
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".parquet": read_parquet,
+}
+_NO_TABLE = {  # how files begin that hold no table as they are
+    b"\x1f\x8b": "compressed (gzip); unpack it first",
+    b"PK\x03\x04": "an archive or a workbook (zip); unpack it, or save it as CSV, first",
+    b"BZh": "compressed (bzip2); unpack it first",
+    b"\xfd7zX": "compressed (xz); unpack it first",
+}
 
 
 def load_squad(source: str | Path = "mini") -> DatasetDict:
@@ -32,26 +41,51 @@ def load_squad(source: str | Path = "mini") -> DatasetDict:
 
     Args:
         source: ``"mini"`` or ``"mini_v2"`` (embedded corpus, no network), ``"squad"`` or ``"squad_v2"`` (Hugging Face
-            hub), any hub id (``"owner/name"``) with SQuAD's columns, a SQuAD JSON file, or a folder that holds
-            ``train*.json`` and/or ``dev*.json`` (``valid*.json``).
+            hub), any hub id (``"owner/name"``) with SQuAD's columns, or a path: a file, a folder that holds ``train*``
+            and/or ``dev*`` (``valid*``, ``test*``) files, or a folder that ``save_to_disk`` wrote.
+
+    Files, told apart by their ending:
+
+    - ``.json``: SQuAD 1.1 or 2.0, nested as published; also a list of rows, and JSON lines.
+    - ``.jsonl``, ``.ndjson``: a row a line.
+    - ``.csv``, ``.tsv``: a row a line under a header, cells separated by commas, semicolons or tabs. ``answers`` is JSON
+      or what pandas and ``datasets`` write of it; or there are the columns ``answer_text`` and ``answer_start``, both
+      empty where there is no answer.
+    - ``.parquet``: a row a row, in the columns of either kind.
+
+    A row has ``id``, ``context``, ``question`` and ``answers`` (a list of ``{"text", "answer_start"}``, or one object
+    with both as lists); ``title`` may be missing. Text is UTF-8, with or without a byte order mark, and taken as it is,
+    character by character. An ``answer_start`` is a whole number, not ``12.0``, ``"12"`` or ``true`` (CSV cells are
+    text, and pandas writes ``12.0`` in columns with gaps: both are read there, and so are such columns of Parquet).
+    ``is_impossible: true`` means no answer, whatever ``answers`` holds; ``plausible_answers`` and other keys are
+    ignored. Ids are text or whole numbers, and occur once in a split.
+
+    Examples of files from 16 MB on are kept in the Hugging Face datasets cache and mapped into memory, so that loading
+    the same content again takes a moment.
 
     Returns:
         DatasetDict with ``train`` and/or ``validation``, columns id, title, context, question, answers.
 
     Raises:
-        ValueError: the source is unknown (the nearest names are given), cannot be reached, or holds a malformed row
-            (the place and the remedy are given).
+        ValueError: the source is unknown (the nearest names are given), cannot be reached, or holds anything malformed
+            (the place and the remedy are given; rows count from 0, lines from 1). Nothing is left out silently.
     """
     name = str(source)
     if name in MINI_NAMES:
         from .corpus import build_corpus
 
-        return _as_dataset_dict(build_corpus(unanswerable=name == "mini_v2"))
-    path = Path(name).expanduser()
-    if path.is_file():
-        return _as_dataset_dict({_split_of(path) or "validation": list(read_squad_json(path))})
-    if path.is_dir():
-        return _as_dataset_dict({split: list(read_squad_json(f)) for split, f in _split_files(path).items()})
+        corpus = build_corpus(unanswerable=name == "mini_v2")
+        return _in_order({split: rows_to_dataset(rows) for split, rows in corpus.items()})
+    try:
+        path = Path(name).expanduser()
+        if path.is_file():
+            return DatasetDict({_split_of(path) or "validation": _read_file(path)})
+        if path.is_dir() and is_saved_dataset(path):
+            return _in_schema(open_saved(path, _split_of(path) or "validation"), path.name)
+        if path.is_dir():
+            return _in_order({split: _read_file(file) for split, file in _split_files(path).items()})
+    except (OSError, RuntimeError) as error:  # RuntimeError: "~somebody" who has no home
+        raise ValueError(f"source {name!r} could not be read ({error})") from error
     if looks_like_path(name):
         raise ValueError(f"source {name!r}: there is no such file or folder (looked in {Path.cwd().name}/)")
     if name in HUB_NAMES or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
@@ -61,7 +95,8 @@ def load_squad(source: str | Path = "mini") -> DatasetDict:
 
 def looks_like_path(name: str) -> bool:
     """Whether a source or checkpoint name can only be meant as a path ('./x', '../x', '/x', '~', 'a/b/c', 'x.json')."""
-    return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name or name.endswith(".json")
+    ending = Path(name).suffix.lower() in READERS
+    return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name or ending
 
 
 def unknown_name(what: str, name: str, known: Iterable[str], otherwise: str) -> str:
@@ -76,88 +111,10 @@ def read_squad_json(path: str | Path) -> Iterator[dict]:
     """Yield the examples of a SQuAD 1.1 or 2.0 JSON file in order.
 
     Raises:
-        ValueError: the file is not JSON of SQuAD's shape, or an answer does not stand at its ``answer_start``; the
-            message names the file and the place in it.
+        ValueError: the file is not JSON of SQuAD's shape, an answer does not stand at its ``answer_start``, or an id
+            occurs twice; the message names the file and the place in it.
     """
-    path = Path(path)
-    try:
-        content = json.loads(path.read_text(encoding="utf-8-sig"))
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{path.name}: byte {error.start} is not UTF-8; save the file as UTF-8") from error
-    except json.JSONDecodeError as error:
-        raise ValueError(
-            f"{path.name}: not valid JSON at line {error.lineno}, column {error.colno} ({error.msg}); is it cut off?"
-        ) from error
-    except RecursionError as error:
-        raise ValueError(f"{path.name}: nested too deeply to be SQuAD JSON") from error
-    for a, article in enumerate(_get(content, "data", list, path.name)):
-        here = f"{path.name}: data[{a}]"
-        title = article.get("title", "") if isinstance(article, dict) else ""
-        for p, paragraph in enumerate(_get(article, "paragraphs", list, here)):
-            there = f"{here}.paragraphs[{p}]"
-            context = _get(paragraph, "context", str, there)
-            for q, qa in enumerate(_get(paragraph, "qas", list, there)):
-                place = f"{there}.qas[{q}]"
-                answers = [] if isinstance(qa, dict) and qa.get("is_impossible") else _get(qa, "answers", list, place)
-                example = {
-                    "id": str(_get(qa, "id", (str, int), place)),
-                    "title": str(title),
-                    "context": context,
-                    "question": _get(qa, "question", str, place),
-                    "answers": {
-                        "text": [_get(x, "text", str, f"{place}.answers[{k}]") for k, x in enumerate(answers)],
-                        "answer_start": [
-                            _get(x, "answer_start", int, f"{place}.answers[{k}]") for k, x in enumerate(answers)
-                        ],
-                    },
-                }
-                for problem in example_problems(example):
-                    raise ValueError(f"{place}: {problem.message}")
-                yield example
-
-
-@dataclass(frozen=True)
-class Problem:
-    """What is wrong with one example: ``kind`` is one of empty_question, empty_context, malformed, empty_answer,
-    misaligned; ``message`` says it in full, with the remedy."""
-
-    example_id: str
-    kind: str
-    message: str
-
-
-def example_problems(example: dict) -> list[Problem]:
-    """Everything that would spoil training on this example; an empty list if it is sound."""
-    identifier, context, answers = str(example["id"]), example["context"], example["answers"]
-    found = []
-
-    def report(kind: str, message: str) -> None:
-        found.append(Problem(identifier, kind, f"example {identifier!r}: {message}"))
-
-    for field in ("question", "context"):
-        if not isinstance(example[field], str) or not example[field].strip():
-            report(f"empty_{field}", f"the {field} is empty; fill it in or drop the example")
-        elif not _is_unicode(example[field]):
-            report("malformed", f"the {field} holds half a surrogate pair, which is no character; repair the text")
-    if len(answers["text"]) != len(answers["answer_start"]):
-        report("malformed", "answers.text and answers.answer_start differ in length; each text needs one start")
-    for text, start in zip(answers["text"], answers["answer_start"]):
-        if not text.strip():
-            report("empty_answer", "an answer is empty; an unanswerable question has empty lists instead")
-        elif start < 0 or context[start : start + len(text)] != text:
-            at = context[max(start, 0) : max(start, 0) + len(text)]
-            right = context.find(text)
-            remedy = f"the text does occur at {right}" if right >= 0 else "the text does not occur in the context"
-            report("misaligned", f"answer_start {start} points at {at!r}, not at the answer {text!r}; {remedy}")
-    return found
-
-
-def _is_unicode(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
+    return _examples_of(Path(path), read_json)
 
 
 def check_examples(examples: Iterable[dict]) -> list[Problem]:
@@ -186,33 +143,77 @@ def rows_to_dataset(rows: list[dict]) -> Dataset:
     """Rows in the course's schema → Dataset (in memory).
 
     Raises:
-        ValueError: a row lacks a column; names both.
+        ValueError: a row lacks a column, or holds what its column cannot; names both.
     """
     for k, row in enumerate(rows):
         for column in FEATURES:
             if column not in row:
                 raise ValueError(f"row {k} has no {column!r}; an example has {', '.join(FEATURES)}")
-    return Dataset.from_dict({column: [row[column] for row in rows] for column in FEATURES}, features=FEATURES)
+    try:
+        return Dataset.from_dict({column: [row[column] for row in rows] for column in FEATURES}, features=FEATURES)
+    except (pa.ArrowException, AttributeError, TypeError, ValueError, OverflowError) as error:
+        for k, row in enumerate(rows):
+            for problem in example_problems(row):
+                raise ValueError(f"row {k}: {problem.message}") from error
+        raise ValueError(f"the rows do not fit the columns {', '.join(FEATURES)} ({error})") from error
 
 
-def _as_dataset_dict(splits: dict[str, list[dict]]) -> DatasetDict:
-    empty = [split for split, rows in splits.items() if not rows]
-    if empty:
-        raise ValueError(f"split {empty[0]!r} holds no examples; is it the right file?")
-    ordered = sorted(splits, key=list(SPLIT_PREFIXES).index)
-    return DatasetDict({split: rows_to_dataset(splits[split]) for split in ordered})
+def _read_file(path: Path) -> Dataset:
+    with path.open("rb") as file:
+        beginning = file.read(4)
+    if not beginning:
+        raise ValueError(f"{path.name}: the file is empty (0 bytes); fetch or write it again")
+    for magic, what in _NO_TABLE.items():
+        if beginning.startswith(magic):
+            raise ValueError(f"{path.name}: {what}")
+    if path.suffix.lower() == ".arrow":
+        raise ValueError(f"{path.name}: give the folder that save_to_disk wrote, not one file of it")
+    reader = READERS.get(path.suffix.lower(), read_parquet if beginning == b"PAR1" else read_json)
+    dataset = stored(path, lambda: _examples_of(path, reader))
+    if not len(dataset):
+        raise ValueError(
+            f"{path.name}: split {_split_of(path) or 'validation'!r} holds no examples; is it the right file?"
+        )
+    return dataset
 
 
-def _get(mapping, key: str, kind, place: str):
-    """``mapping[key]`` if it is there and of the right type; a ValueError that names the place if not."""
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    expected = " or ".join(k.__name__ for k in kinds)
-    if not isinstance(mapping, dict) or key not in mapping:
-        raise ValueError(f"{place}: the key {key!r} is missing (expected {expected}); SQuAD's JSON has it here")
-    value = mapping[key]
-    if not isinstance(value, kinds) or isinstance(value, bool):
-        raise ValueError(f"{place}.{key}: expected {expected}, found {type(value).__name__}")
-    return value
+def _examples_of(path: Path, reader: Callable) -> Iterator[dict]:
+    try:
+        yield from sound(lambda: reader(path))
+    except OSError as error:
+        raise ValueError(f"{path.name} could not be read ({error.strerror or error})") from error
+
+
+def _in_schema(splits: dict[str, Dataset], name: str) -> DatasetDict:
+    """Datasets that the library loaded, looked through; those that have the course's schema stay where they are."""
+    done = {}
+    for split, dataset in splits.items():
+
+        def rows(dataset=dataset, where=f"{name}, split {split!r}"):
+            return dataset_rows(dataset, where)
+
+        if not len(dataset):
+            raise ValueError(f"{name}: split {split!r} holds no examples; is it the right one?")
+        examples = sound(rows)
+        if _has_the_schema(dataset):
+            for _ in examples:
+                pass  # all sound
+            done[split] = dataset.select_columns(list(FEATURES))
+        else:
+            done[split] = in_memory(examples)
+    return DatasetDict(done)
+
+
+def _has_the_schema(dataset: Dataset) -> bool:
+    if not set(FEATURES) <= set(dataset.column_names) or "is_impossible" in dataset.column_names:
+        return False
+    kept = dataset.select_columns(list(FEATURES))
+    same = kept.features == FEATURES and kept.data.schema.equals(FEATURES.arrow_schema)
+    return same and not kept.data.column("title").null_count
+
+
+def _in_order(splits: dict[str, Dataset]) -> DatasetDict:
+    return DatasetDict({split: splits[split] for split in sorted(splits, key=list(SPLIT_PREFIXES).index)})
 
 
 def _split_of(path: Path) -> str | None:
@@ -222,7 +223,7 @@ def _split_of(path: Path) -> str | None:
 
 def _split_files(folder: Path) -> dict[str, Path]:
     found: dict[str, Path] = {}
-    for path in sorted(folder.glob("*.json")):
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in READERS and path.is_file()):
         split = _split_of(path)
         if split is None:
             continue
@@ -233,7 +234,10 @@ def _split_files(folder: Path) -> dict[str, Path]:
             )
         found[split] = path
     if not found:
-        raise ValueError(f"folder {folder.name!r} holds no SQuAD JSON: expected train*.json and/or dev*.json in it")
+        raise ValueError(
+            f"folder {folder.name!r} holds no examples: expected train*.json and/or dev*.json in it "
+            f"(or {', '.join(ending for ending in READERS if ending != '.json')})"
+        )
     return found
 
 
@@ -242,12 +246,8 @@ def _from_hub(repository: str) -> DatasetDict:
         loaded = load_dataset(repository)
     except Exception as error:  # the library raises many kinds: no network, no such repository, a loading script
         raise ValueError(
-            f"source {repository!r} could not be loaded from the Hugging Face hub ({type(error).__name__}: "
-            f"{str(error).splitlines()[0][:160]}). Without a network, give a local folder with train*.json and "
+            f"source {repository!r} could not be loaded from the Hugging Face hub ({one_line(error)}). "
+            f"Without a network, give a local folder with train*.json and "
             "dev*.json instead, or use the embedded source 'mini'"
         ) from error
-    for split, dataset in loaded.items():
-        missing = [c for c in FEATURES if c not in dataset.column_names]
-        if missing:
-            raise ValueError(f"source {repository!r}, split {split!r}: columns missing: {missing}; SQuAD has them")
-    return DatasetDict({s: d.select_columns(list(FEATURES)).cast(FEATURES) for s, d in loaded.items()})
+    return _in_schema(loaded, f"source {repository!r}")

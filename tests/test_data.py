@@ -97,7 +97,7 @@ def broken(change):
         (lambda c, a, p, q: q.pop("question"), ["qas[0]", "'question' is missing"]),
         (lambda c, a, p, q: q.update(question=["Who?"]), ["qas[0].question", "found list"]),
         (lambda c, a, p, q: q.pop("answers"), ["qas[0]", "'answers' is missing"]),
-        (lambda c, a, p, q: q.update(answers={"text": ["Ilse Varn"]}), ["qas[0].answers", "found dict"]),
+        (lambda c, a, p, q: q.update(answers={"text": ["Ilse Varn"]}), ["qas[0].answers", "'answer_start' is missing"]),
         (lambda c, a, p, q: q["answers"][0].pop("text"), ["answers[0]", "'text' is missing"]),
         (lambda c, a, p, q: q["answers"][0].pop("answer_start"), ["answers[0]", "'answer_start' is missing"]),
         (lambda c, a, p, q: q["answers"][0].update(answer_start="51"), ["answers[0].answer_start", "found str"]),
@@ -133,7 +133,7 @@ def test_a_file_that_is_not_json_or_not_utf8_says_where(tmp_path):
     with pytest.raises(ValueError, match=r"dev.json: not valid JSON at line 1, column \d+ .*cut off"):
         load_squad(write(tmp_path / "dev.json", whole[: len(whole) // 2]))
     (tmp_path / "dev.json").write_bytes("{'é'}".encode("latin-1"))
-    with pytest.raises(ValueError, match="dev.json: byte 2 is not UTF-8; save the file as UTF-8"):
+    with pytest.raises(ValueError, match="dev.json: byte 2, in line 1, is not UTF-8; save the file as UTF-8"):
         load_squad(tmp_path / "dev.json")
     with pytest.raises(ValueError, match="dev.json: (nested too deeply|.*is missing)"):
         load_squad(write(tmp_path / "dev.json", "[" * 200_000 + "]" * 200_000))
@@ -143,7 +143,7 @@ def test_a_file_that_is_not_json_or_not_utf8_says_where(tmp_path):
 
 def test_a_folder_without_squad_json_or_with_two_versions_is_refused(tmp_path, rows):
     (tmp_path / "readme.txt").write_text("nothing")
-    with pytest.raises(ValueError, match=r"holds no SQuAD JSON: expected train\*.json and/or dev\*.json"):
+    with pytest.raises(ValueError, match=r"holds no examples: expected train\*.json and/or dev\*.json"):
         load_squad(tmp_path)
     for name in ("dev-v1.1.json", "dev-v2.0.json"):
         write(tmp_path / name, squad_json(rows))

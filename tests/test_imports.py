@@ -45,6 +45,7 @@ SIDE_ROOMS_BELOW = {
 SIDE_ROOMS_FOR_ALL = {"checksums", "faults", "files", "processes", "ragged", "shapes"}
 CUPBOARDS = {  # of one room each
     "corpus": {"_check", "_grammar", "_values"},
+    "data": {"_arrow_store", "_examples", "_read_json", "_read_tables"},
     "features": {"_windows"},
     "training": {"_order", "_trainer", "_unfinished", "_watched"},
 }
