@@ -124,5 +124,7 @@ def test_prediction_can_be_interrupted_and_leaves_the_model_in_the_mode_it_had(k
     )
     _, error = kernel.run(slow, interrupt_at="begun")
     assert error.startswith("KeyboardInterrupt"), error
-    assert kernel.value("model.training, torch.is_inference_mode_enabled(), torch.is_grad_enabled()") == "True False True"
+    assert (
+        kernel.value("model.training, torch.is_inference_mode_enabled(), torch.is_grad_enabled()") == "True False True"
+    )
     assert kernel.value("len(qa.predict_logits(model.eval(), windows)[0]) == len(windows)") == "True"

@@ -14,7 +14,9 @@ from qa_helpers.faults import is_out_of_memory
 from qa_helpers.training import CHECKPOINTS
 
 SAVING = replace(SHORT, save_every=4)
-GPU = torch.OutOfMemoryError("CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has 15 GiB\nof which nothing is free")
+GPU = torch.OutOfMemoryError(
+    "CUDA out of memory. Tried to allocate 20.00 MiB. GPU 0 has 15 GiB\nof which nothing is free"
+)
 CPU = RuntimeError("[enforce fail at alloc_cpu.cpp:127] . DefaultCPUAllocator: can't allocate memory: you tried to …")
 
 
@@ -72,7 +74,9 @@ def test_the_last_good_checkpoint_is_kept_and_a_lower_rate_goes_on_from_it(
 ):
     config = replace(SAVING, output_dir=str(tmp_path / "out"), log_every=1)
     diverged = load_model(checkpoint)
-    message = "the loss is nan at step 8" if stop == 7 else "the weights are not finite after step 8, which is not saved"
+    message = (
+        "the loss is nan at step 8" if stop == 7 else "the weights are not finite after step 8, which is not saved"
+    )
     with pytest.raises(ValueError, match=f"{message}.*checkpoint-4 is kept: .*lower_learning_rate=True") as caught:
         fine_tune(diverged, tokenizer, examples, None, config, [Poison(stop)])
     assert "--lower-learning-rate" in str(caught.value)
@@ -139,7 +143,9 @@ def test_one_window_without_memory_should_be_shorter(checkpoint, tokenizer, exam
 @pytest.mark.parametrize("error", [GPU, CPU], ids=["gpu", "cpu"])
 def test_prediction_without_memory_names_the_batch_and_leaves_the_model_as_it_was(model, features, error, training):
     calls = fail(model.train(training), error, step=2)
-    with pytest.raises(ValueError, match="out of memory while predicting, with a batch of 4 windows of .* try batch_size=2"):
+    with pytest.raises(
+        ValueError, match="out of memory while predicting, with a batch of 4 windows of .* try batch_size=2"
+    ):
         predict_logits(model, features, batch_size=4)
     assert model.training == training
     assert len(predict_logits(model, features, batch_size=2)[0]) == len(features)
