@@ -128,6 +128,14 @@ def test_training_without_memory_names_the_batch_and_the_settings_to_try(checkpo
     fine_tune(load_model(checkpoint), tokenizer, examples, None, replace(SHORT, batch_size=2, gradient_accumulation=4))
 
 
+def test_the_advice_halves_what_the_batches_are_measured_in(checkpoint, tokenizer, examples):
+    for tokens, advice in ((160, "try batch_tokens=80 with gradient_accumulation=2"), (60, "one window at a time")):
+        model = load_model(checkpoint)
+        fail(model, CPU)
+        with pytest.raises(ValueError, match=advice):
+            fine_tune(model, tokenizer, examples, None, replace(SHORT, batch_tokens=tokens))
+
+
 def test_one_window_without_memory_should_be_shorter(checkpoint, tokenizer, examples, features):
     model = load_model(checkpoint)
     fail(model, CPU)
