@@ -42,7 +42,7 @@ unit: $(READY)
 
 # Sockets are closed in the notebooks' kernels: an attempt to reach the network shows as a difference.
 nbval: $(READY)
-	PYTHONPATH=tests/offline$${PYTHONPATH:+:$$PYTHONPATH} $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=600 \
+	PYTHONPATH="$(CURDIR)/tests/offline$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=600 \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
 
 lint: $(READY)

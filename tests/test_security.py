@@ -13,6 +13,7 @@ from dataclasses import replace
 from pathlib import Path
 
 import closed_sockets
+import nbformat
 import pytest
 import torch
 import yaml
@@ -263,9 +264,20 @@ def test_closed_sockets_reach_this_machine(no_network):
     assert not no_network
 
 
-def test_the_notebooks_are_compared_with_closed_sockets():
+def test_the_notebooks_are_compared_with_closed_sockets(tmp_path):
+    """As `make nbval` does it, with a notebook that reaches for the network and says nothing about it."""
     recipe = re.search(r"(?m)^nbval:.*\n((?:\t.*\n)+)", (REPOSITORY / "Makefile").read_text(encoding="utf-8"))[1]
-    assert recipe.startswith("\tPYTHONPATH=tests/offline"), "the kernels that nbval starts have open sockets"
+    # A whole path: a kernel starts in its notebook's folder.
+    path = re.match(r'\tPYTHONPATH="\$\(CURDIR\)/(tests/offline)', recipe)[1]
+    code = "try:\n    __import__('urllib.request').request.urlopen('http://example.org')\nexcept OSError:\n    pass"
+    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code), nbformat.v4.new_code_cell("a = 1")])
+    nbformat.write(notebook, tmp_path / "reaching.ipynb")
+    child = python(
+        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", str(tmp_path)),
+        PYTHONPATH=str(REPOSITORY / path),
+    )
+    assert child.returncode == 1 and "1 failed, 1 passed" in child.stdout, child.stdout
+    assert "Unexpected output fields from running code: {'stderr'}" in child.stdout
 
 
 # ---------------------------------------------------------------------------------------------------------------------
