@@ -266,9 +266,12 @@ def test_closed_sockets_reach_this_machine(no_network):
 
 def test_the_notebooks_are_compared_with_closed_sockets(tmp_path):
     """As `make nbval` does it, with a notebook that reaches for the network and says nothing about it."""
-    recipe = re.search(r"(?m)^nbval:.*\n((?:\t.*\n)+)", (REPOSITORY / "Makefile").read_text(encoding="utf-8"))[1]
-    # A whole path: a kernel starts in its notebook's folder.
-    path = re.match(r'\tPYTHONPATH="\$\(CURDIR\)/(tests/offline)', recipe)[1]
+    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
+    recipe = re.search(r"(?m)^nbval: \$\(READY\)\n((?:\t.*\n)+)", makefile)[1]
+    # Whole paths: a kernel starts in its notebook's folder.
+    path = re.search(r'\tPYTHONPATH="\$\(CURDIR\)/(tests/offline)', recipe)[1]
+    assert "\nnbval: export NETWORK_LOG = $(CURDIR)/build/network.txt\n" in makefile
+    assert re.search("if test -s build/network.txt; then .*exit 1; fi\n$", recipe)
     code = (
         "try:\n    __import__('urllib.request').request.urlopen('http://example.org')\nexcept OSError:\n    print('no')"
     )
@@ -278,9 +281,10 @@ def test_the_notebooks_are_compared_with_closed_sockets(tmp_path):
     child = python(
         *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", str(tmp_path)),
         PYTHONPATH=str(REPOSITORY / path),
+        NETWORK_LOG=str(tmp_path / "network.txt"),
     )
     assert child.returncode == 1 and "1 failed" in child.stdout, child.stdout
-    assert "Unexpected output fields from running code: {'stderr'}" in child.stdout
+    assert (tmp_path / "network.txt").read_text() == "example.org\n", "told even where a cell's output is not compared"
 
 
 # ---------------------------------------------------------------------------------------------------------------------

@@ -2,10 +2,11 @@
 
 ``PYTHONPATH=tests/offline`` closes them in every Python that is started (see sitecustomize.py): so ``make nbval`` runs
 all notebooks without network. The unit tests close their own (see conftest.py). An attempt fails as without a network,
-is kept in ``attempts``, and is told on the standard error, which nbval compares.
+is kept in ``attempts`` (and in the file that the variable NETWORK_LOG names), and is told on the standard error.
 """
 
 import ipaddress
+import os
 import socket
 import sys
 
@@ -30,6 +31,9 @@ def is_local(host) -> bool:
 
 def _refuse(host) -> None:
     attempts.append(str(host))
+    if os.environ.get("NETWORK_LOG"):
+        with open(os.environ["NETWORK_LOG"], "a", encoding="utf-8") as log:
+            log.write(f"{host}\n")
     print(f"network: something wanted to reach {host}, and the course needs no network", file=sys.stderr)
     raise NetworkClosed(f"the sockets are closed in tests; something wanted to reach {host}")
 
