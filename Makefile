@@ -40,9 +40,13 @@ test: unit nbval lint
 unit: $(READY)
 	$(BIN)/python -m pytest -q tests
 
+# Sockets are closed in the notebooks' kernels, and what reaches for the network nevertheless is listed in a file.
+nbval: export NETWORK_LOG = $(CURDIR)/build/network.txt
 nbval: $(READY)
-	$(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=600 \
+	@mkdir -p build && rm -f build/network.txt
+	PYTHONPATH="$(CURDIR)/tests/offline$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=600 \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+	@if test -s build/network.txt; then echo "notebooks reached for:"; sort -u build/network.txt; exit 1; fi
 
 lint: $(READY)
 	$(BIN)/python -m ruff check qa_helpers tests

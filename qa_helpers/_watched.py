@@ -22,16 +22,18 @@ class WatchedTrainer(Trainer):
     Attributes:
         windows: the features that are trained on, with ``input_ids`` and ``example_id``, to name a batch's examples;
             None names only the step.
-        max_length: the setting that the windows were made with, for the advice.
+        max_length, batch_tokens: the run's settings, for the advice.
     """
 
     windows: Dataset | None = None
     max_length: int = 384
+    batch_tokens: int | None = None
 
     def training_step(self, model, inputs, *arguments, **options):
         step, ids = self.state.global_step + 1, inputs["input_ids"]
+        args = self.args
         remedy = smaller_batches(
-            self.args.per_device_train_batch_size, self.args.gradient_accumulation_steps, self.max_length
+            args.per_device_train_batch_size, args.gradient_accumulation_steps, self.max_length, self.batch_tokens
         )
         with explain_out_of_memory(f"training, at step {step}", *ids.shape, remedy):
             loss = super().training_step(model, inputs, *arguments, **options)

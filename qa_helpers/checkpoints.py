@@ -179,6 +179,7 @@ def load_model(
     # A checkpoint stored in half precision (deberta-v3, our own) would otherwise load as such: dtype="auto" is the
     # default of transformers 5. Training needs float32 weights; autocast lowers the precision of single operations.
     options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+    options["ignore_mismatched_sizes"] = True  # so that they are reported, and refused below by name
     if attention:
         options["attn_implementation"] = attention
     with torch.random.fork_rng(devices=[]), _quiet():
@@ -186,8 +187,9 @@ def load_model(
         model, report = _from_hub_or_disk(AutoModelForQuestionAnswering.from_pretrained, checkpoint, place, **options)
     missing = sorted(report["missing_keys"])
     head = [key for key in missing if key.startswith("qa_outputs.")]
-    if len(head) < len(missing) or report.get("mismatched_keys"):
-        absent = next((key for key in missing if key not in head), None) or report["mismatched_keys"]
+    misfits = sorted(key for key, *_ in report.get("mismatched_keys", ()))
+    if len(head) < len(missing) or misfits:
+        absent = misfits[0] if misfits else next(key for key in missing if key not in head)
         raise ValueError(
             f"checkpoint {str(checkpoint)!r} does not hold the weights its configuration describes (e.g. {absent}); "
             "is it complete, and of the family its config.json says?"

@@ -40,12 +40,16 @@ def explain_out_of_memory(doing: str, windows: int, tokens: int, remedy: str) ->
         ) from error
 
 
-def smaller_batches(batch_size: int, gradient_accumulation: int, max_length: int) -> str:
+def smaller_batches(batch_size: int, gradient_accumulation: int, max_length: int, batch_tokens: int | None) -> str:
     """The settings to try after a batch of training did not fit in memory."""
-    if batch_size > 1:
-        half, twice = batch_size // 2, 2 * gradient_accumulation
+    half = None
+    if batch_tokens:
+        half = f"batch_tokens={batch_tokens // 2}" if batch_tokens >= 2 * max_length else None
+    elif batch_size > 1:
+        half = f"batch_size={batch_size // 2}"
+    if half:
         return (
-            f"try batch_size={half} with gradient_accumulation={twice}, which makes the same step of smaller pieces. "
+            f"try {half} with gradient_accumulation={2 * gradient_accumulation}, which makes a step of smaller pieces. "
             "(Other settings are another run: where one is unfinished in output_dir, add resume=False)"
         )
     return f"one window at a time is too much, so try shorter ones: max_length={max_length // 2}, and half the stride"

@@ -66,6 +66,8 @@ def whole_folder(path: str | Path, needed: int | None = None) -> Iterator[Path]:
     try:
         with explain_full_disk(path, needed, partial):
             yield partial
+        for file in partial.rglob("*"):  # safetensors makes private files, as mkdtemp makes a private folder
+            file.chmod(0o755 if file.is_dir() else 0o644)
         partial.chmod(0o755)
         if path.exists():
             retired = Path(tempfile.mkdtemp(dir=path.parent, prefix=f".{path.name}.", suffix=".old"))

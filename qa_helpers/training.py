@@ -192,7 +192,7 @@ def fine_tune(
         )
         trainer.order = order
         trainer.remove_callback(PrinterCallback)  # it prints every log entry; the history keeps them instead
-        trainer.windows, trainer.max_length = features, config.max_length
+        trainer.windows, trainer.max_length, trainer.batch_tokens = features, config.max_length, config.batch_tokens
         try:
             trainer.train_from(last)
         finally:

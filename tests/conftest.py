@@ -6,7 +6,10 @@ from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any Hugging Face library is imported
 os.environ["HF_DATASETS_OFFLINE"] = "1"
+sys.path.insert(0, str(Path(__file__).parent / "fixtures"))
+sys.path.insert(0, str(Path(__file__).parent / "offline"))
 
+import closed_sockets
 import datasets
 import pytest
 import torch
@@ -14,7 +17,15 @@ import torch
 datasets.disable_progress_bars()
 torch.set_num_threads(1)  # the models are tiny: threads would only wait for each other
 REPOSITORY = Path(__file__).resolve().parent.parent
-sys.path.insert(0, str(Path(__file__).parent / "fixtures"))
+closed_sockets.close()
+
+
+@pytest.fixture(autouse=True)
+def no_network():
+    """No test reaches for another machine, not even where the attempt is swallowed and goes unnoticed."""
+    closed_sockets.attempts.clear()
+    yield closed_sockets.attempts
+    assert not closed_sockets.attempts, "this test wanted to reach the network"
 
 
 def make_example(identifier, context, question, *answers):

@@ -19,7 +19,7 @@ NOTEBOOKS = [path for path in NOTEBOOKS if ".ipynb_checkpoints" not in path.part
 
 def requirements() -> list[Requirement]:
     extras = [line for lines in PROJECT["optional-dependencies"].values() for line in lines]
-    return [Requirement(line) for line in {*PROJECT["dependencies"], *extras}]
+    return [Requirement(line) for line in sorted({*PROJECT["dependencies"], *extras})]  # in the same order everywhere
 
 
 def pins() -> dict[str, str]:

@@ -13,6 +13,7 @@ MAX_BYTES = 1_000_000  # of an uploaded file: a long book; beyond it, neither th
 SUFFIXES = (".txt", ".md", ".markdown", ".text")
 _AROUND = 400  # characters before and after the answer that are shown at once; the rest unfolds
 _SNIPPET = 40
+_LONGEST_NAME = 255
 
 
 def answer_view(question: str, document: str, answers: dict | Sequence[dict]) -> Html:
@@ -127,6 +128,8 @@ def read_upload(name: str, content: bytes, max_bytes: int = MAX_BYTES) -> str:
         raise ValueError(
             f"{name!r} is not UTF-8 (byte {error.start} cannot be read). Save it as UTF-8 in your editor, or paste its text"
         ) from error
+    if "\0" in text:
+        raise ValueError(f"{name!r} holds bytes that are no text. Save the document as plain text, or paste its text")
     if not text.strip():
         raise ValueError(f"{name!r} is empty. Choose a file that holds text")
     return text.replace("\r\n", "\n")
@@ -229,6 +232,7 @@ class AskBox(Shell):
 
     def _take_upload(self) -> Html:
         name, content = uploaded_file(self.upload.value)
+        name = name[-_LONGEST_NAME:]  # the browser sends it: nobody's file has a longer one
         self.upload.value = type(self.upload.value)()  # the text is kept once, and the same file can be chosen again
         self.document.value = read_upload(name, content)
         told = f"{name} is the document now: {len(self.document.value):,} characters. Type a question and press Ask"

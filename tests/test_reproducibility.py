@@ -1,0 +1,86 @@
+"""What comes out the same: to the bit on one machine, within a tolerance on another, and for shipped files always.
+
+Training is repeated to the bit by the same kind of processor with the same number of threads. On others the last digits
+of sums differ, and training carries them on: the weights are others then (about as good). The logits of a model that is
+loaded differ by rounding only; measured between AVX-512, AVX2 and no vector instructions at all, with one thread and two:
+1.5e-5 at most of logits up to 10, 1.2e-5 of probabilities, and no answer.
+"""
+
+import json
+import os
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+import reproduced
+from conftest import REPOSITORY
+
+from qa_helpers.checkpoints import ASSETS, MINI_CHECKPOINTS, shipped_checkpoints
+from qa_helpers.checksums import NAME, find_damage
+
+LOGITS, PROBABILITIES = 1e-3, 1e-3  # promised between machines
+OLD_PROCESSOR = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
+RUNS = {  # name: threads, environment
+    "first": (1, {"PYTHONHASHSEED": "1"}),
+    "second": (1, {"PYTHONHASHSEED": "2"}),
+    "old processor": (2, {"PYTHONHASHSEED": "random", **OLD_PROCESSOR}),
+}
+
+
+@pytest.fixture(scope="module")
+def runs(tmp_path_factory):
+    """Name of a run → the folder with its results."""
+    folders, children = {}, {}
+    for name, (threads, environment) in RUNS.items():
+        folders[name] = tmp_path_factory.mktemp(name.replace(" ", "_"))
+        command = [sys.executable, reproduced.__file__, str(folders[name]), str(threads)]
+        children[name] = subprocess.Popen(
+            command, cwd=REPOSITORY, env=os.environ | environment, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
+        )
+    for child in children.values():
+        told = child.communicate()[1]
+        assert child.returncode == 0, told.decode()
+    return folders
+
+
+def digests(folder):
+    return json.loads((folder / "digests.json").read_text())
+
+
+def test_the_same_seed_on_the_same_machine_gives_the_same_bits(runs):
+    first, second = digests(runs["first"]), digests(runs["second"])
+    assert len(first) == 6
+    assert [name for name in first if first[name] != second[name]] == []
+
+
+def test_the_corpus_and_features_are_the_same_on_every_machine(runs):
+    first, other = digests(runs["first"]), digests(runs["old processor"])
+    for name in ("train-v2.0.json", "dev-v2.0.json", "features"):
+        assert first[name] == other[name], name
+
+
+def test_another_processor_gives_the_same_scores_within_the_stated_tolerance(runs):
+    first, other = (np.load(runs[name] / "logits.npz") for name in ("first", "old processor"))
+    assert str(other["capability"]) == "DEFAULT", "the variables that stand for another processor have no effect"
+    assert np.abs(first["logits"] - other["logits"]).max() < LOGITS
+    assert np.abs(first["probabilities"] - other["probabilities"]).max() < PROBABILITIES
+    assert (first["answers"] != other["answers"]).sum() <= 1, "two spans that are equally good may change places"
+    assert np.abs(first["scores"] - other["scores"]).max() <= 100 / reproduced.EXAMPLES
+
+
+@pytest.mark.parametrize("name", shipped_checkpoints())
+def test_shipped_files_are_those_of_their_list(name):
+    listed = {line.split("  ")[1] for line in (ASSETS / name / NAME).read_text().splitlines()}
+    assert listed == {path.name for path in (ASSETS / name).iterdir()} - {NAME}, "every file is listed"
+    assert find_damage(ASSETS / name) is None
+
+
+def test_every_shipped_model_has_a_command_that_makes_it():
+    recipe = re.search(r"(?m)^assets: \$\(READY\)\n((?:\t.*\n)+)", (REPOSITORY / "Makefile").read_text())[1]
+    families = re.search(r"for family in ([\w ]+);", recipe)[1].split()
+    assert {f"mini-{family}" for family in families} == set(MINI_CHECKPOINTS)
+    assert set(shipped_checkpoints()) == {*MINI_CHECKPOINTS, "mini-bert-qa"}
+    assert "--output-dir qa_helpers/assets/mini-bert-qa" in recipe
+    assert "OMP_NUM_THREADS = 1" in (REPOSITORY / "Makefile").read_text(), "weights depend on the number of threads"
