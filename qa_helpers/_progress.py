@@ -117,7 +117,9 @@ def _load(path: Path, put_aside: bool) -> _Kept:
             remark = f"{path} cannot be read ({error}); the next exercise puts it aside and begins a new one"
             return _Kept(path, remarks=[remark], blocked=True)
         aside = _put_aside(path, "damaged")
-        return _Kept(path, remarks=[f"{path.name} could not be read ({error}); it is kept as {aside.name}, and a new one begins"])
+        return _Kept(
+            path, remarks=[f"{path.name} could not be read ({error}); it is kept as {aside.name}, and a new one begins"]
+        )
 
 
 def _put_aside(path: Path, why: str) -> Path:

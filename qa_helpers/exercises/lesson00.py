@@ -41,10 +41,10 @@ def check_best_span(best_span) -> str:
             raise Wrong(f"{case}. There are only the tokens 0 to {n - 1}")
         if found[1] < found[0]:
             raise Wrong(f"{case}. It ends before it starts: score whole spans, not the start and the end apart")
-        if right[0] == right[1] and found[0] != found[1]:
-            raise Wrong(f"{case}. A span may be one token long: its start is its end, too")
         if found == max(_spans(n), key=lambda span: starts[span[0]] * ends[span[1]]):
             raise Wrong(f"{case}. Add the two logits; with negative ones a product turns the order round")
+        if right[0] == right[1] and found[0] != found[1]:
+            raise Wrong(f"{case}. A span may be one token long: its start is its end, too")
         if starts[found[0]] == max(starts) or ends[found[1]] == max(ends):
             raise Wrong(f"{case}. You settle one side first and then look for the other; only their sum decides")
         raise Wrong(case)

@@ -35,6 +35,8 @@ def check_separate(separate) -> str:
             shape = tuple(found.shape)
             if shape == (2, batch, sequence, 1):
                 raise Wrong(f"shape {shape}: the axis of length 1 that split leaves must be squeezed away", 0.7)
+            if batch == 1 and shape == (2, sequence):
+                raise Wrong(f"shape {shape} for a batch of 1: squeeze takes every axis of length 1 unless you name one")
             if shape == (2, sequence, batch):
                 raise Wrong(
                     f"shape {shape} for a batch of {batch} with {sequence} tokens: window and token have changed "
