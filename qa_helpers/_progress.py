@@ -69,7 +69,7 @@ def record(exercise: str, passed: bool, share: float) -> str:
             return " ".join(kept.remarks)
     except Timeout:
         return f"not kept for qa.progress(): another program holds {path.name}. Run the cell again"
-    except (OSError, NotImplementedError) as error:
+    except (OSError, ValueError, NotImplementedError) as error:  # a full disk; a file system without locks
         return f"not kept for qa.progress(): {path} cannot be written ({_reason(error)}). Set QA_PROGRESS to a file that can"
 
 

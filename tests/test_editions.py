@@ -228,7 +228,7 @@ def test_the_students_readme_names_the_address_if_there_is_one(dist, tmp_path, m
 
 
 def test_a_students_lesson_runs_from_top_to_bottom_with_exercises_open(dist):
-    executed = run_notebooks.execute(dist / "student" / lesson_path(3).name)
+    executed = run_notebooks.execute(dist / "student" / lesson_path(2).name)
     outputs = json.dumps(executed.cells, ensure_ascii=False)
-    assert outputs.count("still open. Replace the ... with your code") == len(exercises_of(3))
+    assert outputs.count("still open. Replace the ... with your code") == len(exercises_of(2))
     assert not [o for cell in executed.cells for o in cell.get("outputs", []) if o.output_type == "error"]
