@@ -5,6 +5,9 @@
 # make notebooks  execute the notebooks in place, to commit their outputs
 # make links      write the repository's address into badges and setup cells: make links REPO=owner/name
 # make test-colab play Colab: install the course from a notebook's first cell into what Colab has (four minutes)
+# make student    write dist/student: the lessons with exercises open, without outputs and solutions
+# make teacher    write dist/teacher: everything, with a guide and the sources of assignments for nbgrader
+# make test-nbgrader  hand an assignment out and grade it with nbgrader, in an environment of its own
 # make assets     make the small encoders, mini-bert-qa and the comparison again (three hours on one core; nobody needs to)
 # The first call makes a virtual environment in .venv and installs the versions of constraints.txt.
 
@@ -13,7 +16,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lab run test unit nbval lint notebooks links test-browser test-colab assets clean
+.PHONY: lab run test unit nbval lint notebooks links test-browser test-colab student teacher test-nbgrader assets clean
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_FLAGS)
@@ -32,6 +35,12 @@ links:
 test-colab: $(READY)
 	QA_COLAB=1 $(BIN)/python -m pytest -q tests/test_colab.py
 
+student teacher: $(READY)
+	$(BIN)/python tests/make_editions.py $@
+
+test-nbgrader: $(READY)
+	QA_NBGRADER=1 $(BIN)/python -m pytest -q tests/test_nbgrader.py
+
 test-browser: $(READY)
 	$(BIN)/python -m pytest -q tests/browser
 
@@ -42,6 +51,8 @@ unit: $(READY)
 
 # Sockets are closed in the notebooks' kernels, and what reaches for the network nevertheless is listed in a file.
 nbval: export NETWORK_LOG = $(CURDIR)/build/network.txt
+# Where notebooks are only checked, no student's progress is kept (the runner of `make run` sees to that itself).
+nbval: export QA_PROGRESS = off
 nbval: $(READY)
 	@mkdir -p build && rm -f build/network.txt
 	PYTHONPATH="$(CURDIR)/tests/offline$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=600 \

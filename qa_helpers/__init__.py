@@ -21,6 +21,7 @@ _PUBLIC = {
     "training": ["FineTuneConfig", "FineTuneResult", "fine_tune"],
     "answering": ["QuestionAnswerer"],
     "shapes": ["expect", "shape_table"],
+    "_progress": ["progress"],
     "course": ["Course", "setup"],
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}

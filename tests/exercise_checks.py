@@ -1,39 +1,66 @@
-"""What every lesson's checkers are asked: do they pass what is right, leave a stub open, and tell mistakes apart?"""
+"""Answers to the exercises, right and wrong, for ``test_exercises.py``: each lesson's test file enters its own here."""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Answers:
+    """Other ways to solve an exercise, and wrong answers by the idea that the checker's message must name."""
+
+    right: list[Callable]
+    wrong: dict[str, Callable]
+
+
+ANSWERS: dict[str, Callable[[], Answers]] = {}
+
+
+def answers(number: str) -> Callable:
+    """Enter the function's :class:`Answers` under the exercise's number."""
+
+    def enter(function: Callable[[], Answers]) -> Callable[[], Answers]:
+        assert number not in ANSWERS, f"answers to exercise {number} are entered twice"
+        ANSWERS[number] = function
+        return function
+
+    return enter
+
+
+def leave(*_):
+    """Ends the kernel, if nobody catches it."""
+    raise SystemExit
+
+
+class Rude:
+    """Cannot even be shown."""
+
+    def __repr__(self):
+        raise RuntimeError("no")
+
 
 # What a student may hand in by accident: of another type, of another shape, broken, or no function at all.
-NONSENSE = [
-    *(lambda *_: 7, lambda *_: 7.5, lambda *_: 1 / 0, lambda *_: "text"),
-    *(lambda *_: [[]], lambda *_: None, lambda: 0, None),
-]
+NONSENSE = {
+    "a number": lambda *_: 7,
+    "a fraction": lambda *_: 7.5,
+    "an error": lambda *_: 1 / 0,
+    "a text": lambda *_: "text",
+    "an empty list in a list": lambda *_: [[]],
+    "None": lambda *_: None,
+    "a pair of two kinds": lambda *_: (0, "x"),
+    "an object": lambda *_: object(),
+    "an object that cannot be shown": lambda *_: Rude(),
+    "a tensor": lambda *_: torch.ones(3),
+    "the end of the program": leave,
+    "a function of no arguments": lambda: 0,
+    "no function, but None": None,
+    "no function, but a number": 3,
+}
 
 
-def passes(check, *solutions):
-    """Every right answer passes with the full share."""
-    for solution in solutions:
-        feedback = check(solution)
-        assert feedback.passed and feedback.share == 1, feedback
-
-
-def leaves_the_stub_open(check):
-    """An untouched stub, as a function or as the answer itself, is neither started nor passed."""
-    for untouched in (lambda *_: ..., ...):
-        feedback = check(untouched)
-        assert not feedback.started and not feedback.passed
-
-
-def never_raises(check, nonsense):
-    """Whatever it is given, a checker answers; nonsense is started, and not passed."""
-    feedback = check(nonsense)
-    assert feedback.started and not feedback.passed and feedback.message
-
-
-def judge(check, right, wrong):
-    """Every right answer passes; every wrong one gets a message of its own that names the idea."""
-    passes(check, *right)
-    messages = {}
-    for idea, answer in wrong.items():
-        feedback = check(answer)
-        assert feedback.started and not feedback.passed and 0 <= feedback.share < 1
-        assert idea in feedback.message, feedback
-        messages[feedback.message] = idea
-    assert len(messages) == len(wrong)
+def give_partial_credit(check: Callable, answer: Callable, least: float, most: float) -> str:
+    """The message about an answer of which part is right; its share lies within the bounds."""
+    feedback = check(answer)
+    assert feedback.started and not feedback.passed and least <= feedback.share <= most, feedback
+    return feedback.message

@@ -1,36 +1,18 @@
-"""The checkers of lesson 05: solutions pass, natural mistakes are told apart by the idea they miss."""
+"""Answers to the exercises of lesson 05, right and wrong (``test_exercises.py`` tries them)."""
 
-import pytest
 import torch
-from exercise_checks import NONSENSE, judge, leaves_the_stub_open, never_raises
+from exercise_checks import Answers, answers
 from torch.nn import functional as F
 from transformers import AutoModelForQuestionAnswering, BertConfig
 
 from qa_helpers.exercises import lesson05
 
-CHECKERS = [
-    lesson05.check_separate,
-    lesson05.check_attention_weights,
-    lesson05.check_gradient_of_span_loss,
-    lesson05.check_count_parameters,
-]
 INF = float("inf")
 
 
-@pytest.mark.parametrize("check", CHECKERS)
-def test_an_untouched_stub_is_not_a_mistake(check):
-    leaves_the_stub_open(check)
-
-
-@pytest.mark.parametrize("check", CHECKERS)
-@pytest.mark.parametrize("broken", [*NONSENSE, lambda *_: torch.ones(3)])
-def test_nothing_the_student_writes_makes_a_checker_raise(check, broken):
-    never_raises(check, broken)
-
-
-def test_separate():
-    judge(
-        lesson05.check_separate,
+@answers("5.1")
+def separate_answers():
+    return Answers(
         right=[
             lambda logits: logits.permute(2, 0, 1),
             lambda logits: torch.stack([logits[..., 0], logits[..., 1]]),
@@ -42,6 +24,7 @@ def test_separate():
             "one tensor is wanted": lambda logits: tuple(part.squeeze(-1) for part in logits.split(1, dim=-1)),
             "must be squeezed": lambda logits: torch.stack(logits.split(1, dim=-1)),
             "changed places": lambda logits: logits.transpose(0, 2),
+            "unless you name one": lambda logits: torch.stack([part.squeeze() for part in logits.split(1, dim=-1)]),
             "still on the last axis": lambda logits: logits,
             "second axis": lambda logits: torch.stack([logits[..., 0], logits[..., 1]], dim=1),
             "end logits come first": lambda logits: logits.permute(2, 0, 1).flip(0),
@@ -75,12 +58,12 @@ def attention_renormalised(query, key, mask):
     return weights / weights.sum(-1, keepdim=True)
 
 
-def test_attention_weights():
+@answers("5.2")
+def attention_weights_answers():
     def plain(query, key):
         return query @ key.T / query.size(-1) ** 0.5
 
-    judge(
-        lesson05.check_attention_weights,
+    return Answers(
         right=[attention, attention_with_loops, attention_renormalised],
         wrong={
             "too sharp": lambda q, k, mask: attention(q, k, mask, power=0),
@@ -120,9 +103,9 @@ def gradient_by_rows(logits, positions):
     return result / len(kept)
 
 
-def test_gradient_of_span_loss():
-    judge(
-        lesson05.check_gradient_of_span_loss,
+@answers("5.3")
+def gradient_of_span_loss_answers():
+    return Answers(
         right=[gradient, gradient_by_rows],
         wrong={
             "sign is turned": lambda *given: gradient(*given, sign=-1.0),
@@ -156,9 +139,9 @@ def count_the_built_model(config):
     return sum(parameter.numel() for parameter in model.parameters())
 
 
-def test_count_parameters():
-    judge(
-        lesson05.check_count_parameters,
+@answers("5.4")
+def count_parameters_answers():
+    return Answers(
         right=[count, lambda config: float(count(config))],
         wrong={
             "of all linear layers": lambda config: count(config, bias=0) - 2,

@@ -1,31 +1,10 @@
-"""The checkers of lesson 06: solutions pass, natural mistakes are told apart by the idea they miss."""
+"""Answers to the exercises of lesson 06, right and wrong (``test_exercises.py`` tries them)."""
 
 import math
 
-import pytest
 import torch
-from exercise_checks import NONSENSE, judge, leaves_the_stub_open, never_raises
+from exercise_checks import Answers, answers
 from transformers import get_cosine_schedule_with_warmup
-
-from qa_helpers.exercises import lesson06
-
-CHECKERS = [
-    lesson06.check_optimizer_steps,
-    lesson06.check_cosine_schedule,
-    lesson06.check_padding_share,
-    lesson06.check_accumulate,
-]
-
-
-@pytest.mark.parametrize("check", CHECKERS)
-def test_an_untouched_stub_is_not_a_mistake(check):
-    leaves_the_stub_open(check)
-
-
-@pytest.mark.parametrize("check", CHECKERS)
-@pytest.mark.parametrize("broken", NONSENSE)
-def test_nothing_the_student_writes_makes_a_checker_raise(check, broken):
-    never_raises(check, broken)
 
 
 def optimizer_steps(windows, batch_size, accumulation, epochs):
@@ -38,9 +17,9 @@ def optimizer_steps_by_counting(windows, batch_size, accumulation, epochs):
     return -int(-(epochs * steps) // 1)
 
 
-def test_optimizer_steps():
-    judge(
-        lesson06.check_optimizer_steps,
+@answers("6.1")
+def optimizer_steps_answers():
+    return Answers(
         right=[optimizer_steps, optimizer_steps_by_counting],
         wrong={
             "round up": lambda windows, batch, together, epochs: epochs * windows / batch / together,
@@ -71,9 +50,9 @@ def falling(shape):
     return rate
 
 
-def test_cosine_schedule():
-    judge(
-        lesson06.check_cosine_schedule,
+@answers("6.2")
+def cosine_schedule_answers():
+    return Answers(
         right=[cosine, cosine_of_the_library, lambda *given: torch.tensor(cosine(*given), dtype=torch.float64)],
         wrong={
             "straight line": falling(lambda progress: 1 - progress),
@@ -116,7 +95,8 @@ def batches_of(lengths, size):
     return [lengths[start : start + size] for start in range(0, len(lengths), size)]
 
 
-def test_padding_share():
+@answers("6.3")
+def padding_share_answers():
     def counted(lengths, size):
         return sum(len(batch) * max(batch) for batch in batches_of(lengths, size)) - sum(lengths)
 
@@ -131,8 +111,7 @@ def test_padding_share():
     def full_batches(lengths, size):
         return 1 - sum(lengths) / sum(size * max(batch) for batch in batches_of(lengths, size))
 
-    judge(
-        lesson06.check_padding_share,
+    return Answers(
         right=[padding_share, padding_share_of_masks],
         wrong={
             "per cent": lambda *given: 100 * padding_share(*given),
@@ -175,7 +154,8 @@ def weighted(weight, clear_each=False, then=lambda model: None):
     return run
 
 
-def test_accumulate():
+@answers("6.4")
+def accumulate_answers():
     def at_once(model, loss_function, micro_batches):
         inputs, targets = (torch.cat(column) for column in zip(*micro_batches))
         loss_function(model(inputs), targets).backward()
@@ -183,8 +163,7 @@ def test_accumulate():
     def take_the_step(model):
         torch.optim.SGD(model.parameters(), lr=0.1).step()
 
-    judge(
-        lesson06.check_accumulate,
+    return Answers(
         right=[accumulate, accumulate_sums],
         wrong={
             "times too much": weighted(lambda own, rows, batches: 1),

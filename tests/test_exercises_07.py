@@ -1,24 +1,10 @@
-"""The checkers of lesson 07: solutions pass, natural mistakes are told apart by the idea they miss."""
+"""Answers to the exercises of lesson 07, right and wrong (``test_exercises.py`` tries them)."""
 
 import random
 
-import pytest
-from exercise_checks import NONSENSE, judge, leaves_the_stub_open, never_raises
+from exercise_checks import Answers, answers
 
 from qa_helpers.exercises import lesson07
-
-CHECKERS = [lesson07.check_f1_of_places, lesson07.check_best_span_in_one_pass, lesson07.check_sure_enough]
-
-
-@pytest.mark.parametrize("check", CHECKERS)
-def test_an_untouched_stub_is_not_a_mistake(check):
-    leaves_the_stub_open(check)
-
-
-@pytest.mark.parametrize("check", CHECKERS)
-@pytest.mark.parametrize("broken", NONSENSE)
-def test_nothing_the_student_writes_makes_a_checker_raise(check, broken):
-    never_raises(check, broken)
 
 
 def places(overlap=None, combine=max, empty=True, measure=None):
@@ -56,9 +42,9 @@ def common(p, a):
     return max(0, min(p[1], a[1]) - max(p[0], a[0]))
 
 
-def test_f1_of_places():
-    judge(
-        lesson07.check_f1_of_places,
+@answers("7.1")
+def f1_of_places_answers():
+    return Answers(
         right=[places(), places_by_sets],
         wrong={
             "the best of all of them counts": places(combine=lambda values: values[0]),
@@ -133,7 +119,8 @@ def ties_the_other_way(starts, ends, context):
     return best
 
 
-def test_best_span_in_one_pass():
+@answers("7.2")
+def best_span_in_one_pass_answers():
     def apart(starts, ends, context):
         inside = range(*context)
         return max(inside, key=lambda t: starts[t]), max(inside, key=lambda t: ends[t])
@@ -145,8 +132,7 @@ def test_best_span_in_one_pass():
         start, end = one_pass(*given)
         return start, end + 1
 
-    judge(
-        lesson07.check_best_span_in_one_pass,
+    return Answers(
         right=[one_pass, by_running_maximum],
         wrong={
             "each on its own": apart,
@@ -160,6 +146,9 @@ def test_best_span_in_one_pass():
             "a start and an end are wanted": lambda *given: (*one_pass(*given), 0),
         },
     )
+
+
+def test_more_of_best_span_in_one_pass():
     assert not lesson07.check_best_span_in_one_pass(limited).passed
 
 
@@ -228,9 +217,9 @@ def unsorted(probabilities, right, wanted):
     return cut
 
 
-def test_sure_enough():
-    judge(
-        lesson07.check_sure_enough,
+@answers("7.3")
+def sure_enough_answers():
+    return Answers(
         right=[cuts, sure_by_sorting],
         wrong={
             "the highest; the lowest answers more": lambda *given: cuts(*given, order=max),
@@ -242,7 +231,10 @@ def test_sure_enough():
             "One of the probabilities": lambda p, r, w: (cuts(p, r, w) or 0) - 0.01,
         },
     )
+
+
+def test_more_of_sure_enough():
     feedback = lesson07.check_sure_enough(unsorted)
-    assert not feedback.passed and feedback.share < 0.3
+    assert not feedback.passed and feedback.share < 0.7
     assert "go on" in lesson07.check_sure_enough(lambda p, r, w: cuts(p, r, w) if r[0] or sum(r) == 0 else (
         cuts(p, r, w) if r == [0, 1, 1, 1] else None)).message  # fmt: skip

@@ -209,7 +209,8 @@ def test_the_course_takes_the_versions_that_colab_has():
             missing.add(requirement.name)
         else:
             assert requirement.specifier.contains(had), f"{requirement} would replace Colab's {had}"
-    assert missing == {"torch", "torchinfo"}  # of its own build; and the one that the setup cell brings
+    # Of its own build, with what that brings; and the one that the setup cell brings.
+    assert missing == {"torch", "filelock", "torchinfo"}
 
 
 def test_binder_can_build_from_environment_yml():

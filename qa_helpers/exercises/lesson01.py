@@ -1,9 +1,10 @@
 """Checkers of lesson 01: answers as places in a text. The cases are invented and small enough to read."""
 
+import copy
 import re
 from collections.abc import Callable
 
-from . import Wrong, call, checker
+from . import Wrong, call, call_each, checker, complain_of_errors, judge_each, partly
 
 _LAMP = "The lamp cost £40; the glass cost £400."
 
@@ -60,21 +61,22 @@ _FITS = [
 @checker("1.1")
 def check_answers_fit(answers_fit: Callable) -> str:
     """``answers_fit(example) -> bool``: whether every answer stands where its start says."""
-    problems = []
-    for name, example, expected, message in _FITS:
+
+    def judge(name: str, example: dict, expected: bool, message: str) -> None:
         try:
-            result = call(answers_fit, example)
-        except IndexError:
+            result = call(answers_fit, copy.deepcopy(example))
+        except IndexError as error:
             if name != "none":
                 raise
-            problems.append("an unanswerable question has two empty lists; your function asks for their first member")
-            continue
+            raise Wrong(
+                "an unanswerable question has two empty lists; your function asks for their first member"
+            ) from error
         if result is None:
-            problems.append("your function returned None: does every way through it end in a return?")
-        elif bool(result) is not expected:
-            problems.append(message)
-    if problems:
-        raise Wrong(problems[0], share=1 - len(problems) / len(_FITS))
+            raise Wrong("your function returned None: does every way through it end in a return?")
+        if bool(result) is not expected:
+            raise Wrong(message)
+
+    judge_each(_FITS, judge, "examples")
     return "every answer is cut out where it should stand, and compared"
 
 
@@ -115,20 +117,17 @@ def _as_pattern(context: str, text: str) -> list[int]:
 @checker("1.2")
 def check_occurrences(occurrences: Callable) -> str:
     """``occurrences(context, text) -> list[int]``: every start of text in context, overlapping ones too."""
-    wrong, shown = 0, ""
-    for context, text, expected in _OCCURRENCES:
+
+    def judge(context: str, text: str, expected: list[int]) -> None:
         try:
             result = call(occurrences, context, text)
-        except Exception as error:
-            if type(error).__name__ not in ("error", "PatternError"):  # re's
-                raise
-            wrong, shown = wrong + 1, shown or _PATTERN
-            continue
+        except re.error as error:
+            raise Wrong(_PATTERN) from error
         message = _about_occurrences(context, text, expected, result)
         if message:
-            wrong, shown = wrong + 1, shown or message
-    if wrong:
-        raise Wrong(shown, share=1 - wrong / len(_OCCURRENCES))
+            raise Wrong(message)
+
+    judge_each(_OCCURRENCES, judge, "texts")
     return "all places, overlapping ones too, and none that only looks like one"
 
 
@@ -188,11 +187,18 @@ _REPAIRS = [  # context, text, start, expected
 @checker("1.3")
 def check_repair(repair: Callable) -> str:
     """``repair(context, text, start) -> int | None``: the occurrence nearest to start."""
-    results = [(case, call(repair, *case[:3])) for case in _REPAIRS]
-    wrong = [(case, result) for case, result in results if result != case[3] or isinstance(result, bool)]
-    if not wrong:
+    results = call_each(repair, [case[:3] for case in _REPAIRS])
+    good = [result == case[3] and not isinstance(result, bool) for case, result in zip(_REPAIRS, results)]
+    if all(good):
         return "the nearest place, in both directions, and None where there is no place"
-    raise Wrong(_about_repair(wrong), share=1 - len(wrong) / len(_REPAIRS))
+    complain_of_errors(results, good, lambda k: _given(*_REPAIRS[k]), "starts")
+    wrong = [(case, result) for case, result, fine in zip(_REPAIRS, results, good) if not fine]
+    raise partly(_about_repair(wrong), good, "starts")
+
+
+def _given(context: str, text: str, start: int, expected: int | None) -> str:
+    nowhere = ", which stands nowhere in the context (so None is wanted)" if expected is None else ""
+    return f"{text!r}, given at {start}{nowhere}"
 
 
 def _about_repair(wrong: list) -> str:

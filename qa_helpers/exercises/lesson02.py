@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from . import Wrong, call, checker
+from . import Wrong, call, call_each, checker, complain_of_errors, judge_each, partly
 
 _PRICE = "It cost £1,250.50 then."
 _PRICE_OFFSETS = [(0, 2), (3, 7), (8, 10), (10, 11), (11, 14), (14, 15), (15, 17), (18, 22), (22, 23)]
@@ -21,11 +21,13 @@ _TEXTS = [  # text, offsets, first, last
 @checker("2.1")
 def check_text_of_tokens(text_of_tokens: Callable) -> str:
     """``text_of_tokens(text, offsets, first, last) -> str``: the characters of a span of tokens, last included."""
-    results = [(case, call(text_of_tokens, *case)) for case in _TEXTS]
-    wrong = [(case, result) for case, result in results if result != case[0][case[1][case[2]][0] : case[1][case[3]][1]]]
-    if not wrong:
+    results = call_each(text_of_tokens, [(text, list(offsets), *ends) for text, offsets, *ends in _TEXTS])
+    right = [text[offsets[first][0] : offsets[last][1]] for text, offsets, first, last in _TEXTS]
+    good = [isinstance(result, str) and result == expected for result, expected in zip(results, right)]
+    if all(good):
         return "one slice of the original, from the start of the first token to the end of the last"
-    raise Wrong(_about_text(wrong), share=1 - len(wrong) / len(_TEXTS))
+    complain_of_errors(results, good, lambda k: f"tokens {_TEXTS[k][2]} to {_TEXTS[k][3]} of {_TEXTS[k][0]!r}", "texts")
+    raise partly(_about_text([x for x, fine in zip(zip(_TEXTS, results), good) if not fine]), good, "texts")
 
 
 def _about_text(wrong: list) -> str:
@@ -68,20 +70,21 @@ _LAYOUTS = [  # name, sequence ids, expected
 @checker("2.2")
 def check_context_tokens(context_tokens: Callable) -> str:
     """``context_tokens(sequence_ids) -> (first, beyond)``: the context's tokens as a slice."""
-    wrong = []
-    for name, sequence_ids, expected in _LAYOUTS:
+
+    def judge(name: str, sequence_ids: list, expected: tuple[int, int]) -> None:
         try:
             result = call(context_tokens, list(sequence_ids))
-        except (ValueError, IndexError, StopIteration) as error:
-            wrong.append((name, sequence_ids, expected, error))
-            continue
+        except Exception as error:
+            if not getattr(error, "by_student", False):
+                raise
+            raise Wrong(_about_layout(name, sequence_ids, expected, error)) from error
         if not isinstance(result, (tuple, list)) or len(result) != 2:
             raise Wrong(f"return two numbers, (first, beyond), not {result!r}")
         if tuple(result) != expected:
-            wrong.append((name, sequence_ids, expected, tuple(result)))
-    if not wrong:
-        return "the context is found by what its tokens belong to, whatever stands around it"
-    raise Wrong(_about_layout(*wrong[0]), share=1 - len(wrong) / len(_LAYOUTS))
+            raise Wrong(_about_layout(name, sequence_ids, expected, tuple(result)))
+
+    judge_each(_LAYOUTS, judge, "layouts")
+    return "the context is found by what its tokens belong to, whatever stands around it"
 
 
 def _about_layout(name: str, sequence_ids: list, expected: tuple[int, int], result) -> str:
@@ -133,12 +136,14 @@ def _any_side(character: int) -> int | None:
 def check_token_at(token_at: Callable) -> str:
     """``token_at(offsets, sequence_ids, character) -> int | None``: the context token that covers a character."""
     characters = range(len(_CONTEXT))
-    results = [call(token_at, list(_OFFSETS), list(_SIDES), character) for character in characters]
+    results = call_each(token_at, [(list(_OFFSETS), list(_SIDES), character) for character in characters])
     expected = [_covering(character) for character in characters]
-    wrong = [k for k in characters if results[k] is False or results[k] != expected[k] or isinstance(results[k], float)]
-    if not wrong:
+    good = [found == right and not isinstance(found, (bool, float)) for found, right in zip(results, expected)]
+    if all(good):
         return "every character finds its own token, and spaces find none"
-    raise Wrong(_about_token(results, expected, wrong), share=1 - len(wrong) / len(characters))
+    complain_of_errors(results, good, lambda k: f"character {k} ({_CONTEXT[k]!r}) of {_CONTEXT!r}", "characters")
+    wrong = [k for k in characters if not good[k]]
+    raise partly(_about_token(results, expected, wrong), good, "characters")
 
 
 def _about_token(results: list, expected: list, wrong: list[int]) -> str:

@@ -1,6 +1,6 @@
 """Lesson 03, stride windows: whose windows, the edges, the window with the most context."""
 
-from . import Wrong, call, checker
+from . import Wrong, call, call_each, checker, complain_of_errors, judge_each, partly
 
 MAPPINGS = [
     ([0, 0, 1, 2, 2, 2], [[0, 1], [2], [3, 4, 5]]),
@@ -12,32 +12,33 @@ MAPPINGS = [
 @checker("3.1")
 def check_windows_of(windows_of) -> str:
     """``windows_of(mapping, example)``: the positions in ``mapping`` at which ``example`` stands."""
-    for mapping, expected in MAPPINGS:
-        for example, right in enumerate(expected):
-            found = call(windows_of, list(mapping), example)
-            case = f"windows_of({mapping}, {example})"
-            if isinstance(found, int):
-                if found == mapping.count(example):
-                    raise Wrong(f"{case} gave {found}: that is how many windows there are; return which ones", 0.3)
-                if found == mapping[example]:
-                    raise Wrong(
-                        f"{case} gave {found}: you looked up mapping[example], but the mapping is read the other way: "
-                        "its positions are features, its values examples"
-                    )
-                raise Wrong(f"{case} gave the number {found}; a list of features is wanted", 0.1)
-            found = [int(k) for k in found]
-            if found == right:
-                continue
-            if found == [value for value in mapping if value == example] and found != right:
+    cases = [(mapping, k, right) for mapping, expected in MAPPINGS for k, right in enumerate(expected)]
+
+    def judge(mapping: list[int], example: int, right: list[int]) -> None:
+        found = call(windows_of, list(mapping), example)
+        case = f"windows_of({mapping}, {example})"
+        if isinstance(found, int):
+            if found == mapping.count(example):
+                raise Wrong(f"{case} gave {found}: that is how many windows there are; return which ones")
+            if found == mapping[example]:
                 raise Wrong(
-                    f"{case} gave {found}: these are the values; you want the positions at which they stand", 0.4
+                    f"{case} gave {found}: you looked up mapping[example], but the mapping is read the other way: "
+                    "its positions are features, its values examples"
                 )
-            if right and found == list(range(right[0], right[-1] + 1)):
-                raise Wrong(f"{case} gave {found}: the windows of an example need not stand side by side", 0.6)
-            each = len(mapping) // (max(mapping) + 1)
-            if found == list(range(example * each, (example + 1) * each)):
-                raise Wrong(f"{case} gave {found}: examples do not all have the same number of windows", 0.2)
-            raise Wrong(f"{case} gave {found}, expected {right}")
+            raise Wrong(f"{case} gave the number {found}; a list of features is wanted")
+        found = [int(k) for k in found]
+        if found == right:
+            return
+        if found == [value for value in mapping if value == example]:
+            raise Wrong(f"{case} gave {found}: these are the values; you want the positions at which they stand")
+        if right and found == list(range(right[0], right[-1] + 1)):
+            raise Wrong(f"{case} gave {found}: the windows of an example need not stand side by side")
+        each = len(mapping) // (max(mapping) + 1)
+        if found == list(range(example * each, (example + 1) * each)):
+            raise Wrong(f"{case} gave {found}: examples do not all have the same number of windows")
+        raise Wrong(f"{case} gave {found}, expected {right}")
+
+    judge_each(cases, judge, "examples")
     return "right. Every value of the mapping names the example of the feature at that position"
 
 
@@ -67,17 +68,15 @@ def _edges(n: int, room: int, stride: int) -> list[tuple[int, int]]:
 @checker("3.2")
 def check_window_edges(window_edges) -> str:
     """``window_edges(n, room, stride)``: context tokens [start, end) of every window."""
-    good = 0
-    for n, room, stride in SIZES:
+
+    def judge(n: int, room: int, stride: int) -> None:
         right = _edges(n, room, stride)
         found = [(int(a), int(b)) for a, b in call(window_edges, n, room, stride)]
         if found == right:
-            good += 1
-            continue
-        share = good / len(SIZES)
+            return
         case = f"window_edges(n={n}, room={room}, stride={stride}) gave {_short(found)}"
         if not found:
-            raise Wrong(f"{case}: even a short context needs one window", share)
+            raise Wrong(f"{case}: even a short context needs one window")
         if found == [(start, end - 1) for start, end in right]:
             raise Wrong(
                 f"{case}: each end is one too small. An end is the first token that is no longer in the window", 0.5
@@ -85,30 +84,24 @@ def check_window_edges(window_edges) -> str:
         starts = [start for start, _ in found]
         if len(starts) > 1 and stride and starts[1] - starts[0] == stride and room - stride != stride:
             raise Wrong(
-                f"{case}: your windows move on by the stride. The stride is what they share; they move on by room − stride",
-                share,
+                f"{case}: your windows move on by the stride. The stride is what they share; they move on by room − stride"
             )
         if len(starts) > 1 and stride and starts[1] == room:
-            raise Wrong(
-                f"{case}: your windows share nothing; each begins {stride} tokens before the last one ends", share
-            )
+            raise Wrong(f"{case}: your windows share nothing; each begins {stride} tokens before the last one ends")
         if any(end > n for _, end in found):
-            raise Wrong(f"{case}: a window reaches past the last token; the last window takes only what remains", share)
+            raise Wrong(f"{case}: a window reaches past the last token; the last window takes only what remains")
         if len(found) > len(right) and found[: len(right)] == right:
-            raise Wrong(
-                f"{case}: the last window brings no new token. Stop once the end of the context is reached", share
-            )
+            raise Wrong(f"{case}: the last window brings no new token. Stop once the end of the context is reached")
         if len(found) < len(right) and found == right[: len(found)]:
             raise Wrong(
                 f"{case}: the end of the context is missing. A window that is only partly filled is still a window: "
-                "round up",
-                share,
+                "round up"
             )
         if len(found) == len(right) and found[-1][1] == n and found[-1][0] == max(0, n - room):
-            raise Wrong(
-                f"{case}: you moved the last window back to fill it; it shares {stride} tokens like the others", share
-            )
-        raise Wrong(f"{case}, expected {_short(right)}", share)
+            raise Wrong(f"{case}: you moved the last window back to fill it; it shares {stride} tokens like the others")
+        raise Wrong(f"{case}, expected {_short(right)}")
+
+    judge_each(SIZES, judge, "contexts")
     return "right, also where one window is enough and where the last one is short"
 
 
@@ -131,45 +124,40 @@ def check_most_context(most_context) -> str:
     """``most_context(edges, token)``: the first window in which the token's poorer side is longest."""
     layouts = [_edges(10, 6, 2), _edges(14, 6, 2), _edges(9, 6, 5), _edges(40, 20, 15), [(0, 5)], [(0, 6), (3, 16)]]
     cases = [(edges, token) for edges in layouts for token in range(edges[-1][1])]
-    found, right = [], []
-    for edges, token in cases:
-        found.append(call(most_context, list(edges), token))
-        right.append(_choose(edges, token, min))
-    if found == right:
+    found = call_each(most_context, [(list(edges), token) for edges, token in cases])
+    right = [_choose(edges, token, min) for edges, token in cases]
+    good = [given == expected for given, expected in zip(found, right)]
+    if all(good):
         return "right. Each token is judged where its poorer side is longest"
-    share = sum(a == b for a, b in zip(found, right)) / len(cases)
+    complain_of_errors(found, good, lambda k: f"token {cases[k][1]} of {cases[k][0]}", "tokens")
+    raise partly(_about_seat(cases, found, right), good, "tokens")
+
+
+def _about_seat(cases: list, found: list, right: list) -> str:
 
     def all_by(rule) -> bool:
         return found == [rule(edges, token) for edges, token in cases]
 
     if all(isinstance(f, int | float) and f == min(_context(e[r], t)) for f, r, (e, t) in zip(found, right, cases)):
-        raise Wrong("you return how much context the best window gives; return the number of that window", 0.6)
+        return "you return how much context the best window gives; return the number of that window"
     if all_by(lambda edges, token: max(range(len(edges)), key=lambda k: min(_context(edges[k], token)))):
-        raise Wrong(
-            "a window that does not hold the token was chosen; look only at those with start ≤ token < end", share
-        )
+        return "a window that does not hold the token was chosen; look only at those with start ≤ token < end"
     if all_by(lambda edges, token: _choose(edges, token, lambda left, right: 0)):
-        raise Wrong("you always take the first window with the token; compare all that hold it", share)
+        return "you always take the first window with the token; compare all that hold it"
     if all_by(lambda edges, token: _choose(edges, token, lambda left, right: left + right)):
-        raise Wrong(
-            "you add left and right. In full windows that sum is the same for every token; what counts is the smaller of the two",
-            share,
-        )
+        return "you add left and right. In full windows that sum is the same for every token; what counts is the smaller of the two"
     if all_by(lambda edges, token: _choose(edges, token, max)):
-        raise Wrong(
-            "you judge by the richer side, which favours the edges; the poorer side decides: min, not max", share
-        )
+        return "you judge by the richer side, which favours the edges; the poorer side decides: min, not max"
     reverse = [len(e) - 1 - _choose([(-b + 1, -a + 1) for a, b in e[::-1]], -t, min) for e, t in cases]
     if found == reverse:
-        raise Wrong("nearly: where two windows are equally good, the first is wanted, not the last", share)
+        return "nearly: where two windows are equally good, the first is wanted, not the last"
     for (edges, token), given in zip(cases, found):
         if isinstance(given, int) and 0 <= given < len(edges) and not edges[given][0] <= token < edges[given][1]:
-            raise Wrong(f"token {token} is not in window {given} of {edges}; look only at windows that hold it", share)
+            return f"token {token} is not in window {given} of {edges}; look only at windows that hold it"
     for (edges, token), given, expected in zip(cases, found, right):
         if given != expected:
-            raise Wrong(
+            return (
                 f"most_context({edges}, {token}) gave {given}, expected {expected}. Count the tokens strictly to its left "
-                "and strictly to its right within the window (the end is not in it), and take the smaller number",
-                share,
+                "and strictly to its right within the window (the end is not in it), and take the smaller number"
             )
-    raise Wrong("some result is not a whole number; return the number of a window", share)
+    return "some result is not a whole number; return the number of a window"

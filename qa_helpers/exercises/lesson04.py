@@ -1,6 +1,6 @@
 """Lesson 04, labels: reading a label back, several answers in one window, an auditor of other people's labels."""
 
-from . import Wrong, call, checker
+from . import Wrong, call, call_each, checker, complain_of_errors, judge_each, partly
 
 # A window written out by hand: [CLS] Who ? [SEP] then the context's words as tokens, then [SEP].
 CONTEXT = "Old Ida Moor paid £9,500 for the lamp. Zoë Vik, Ida's aunt, paid the rest."
@@ -53,13 +53,13 @@ def check_text_of_label(text_of_label) -> str:
         (_window(0, 8), None),
         (_window(0, 8, padding=3), None),
     ]
-    for k, (window, text) in enumerate(cases):
+
+    def judge(window, text) -> None:
         offsets, _, cls_index = window
         first, last = (cls_index, cls_index) if text is None else _label(window, *_find(text))
         found = call(text_of_label, CONTEXT, list(offsets), cls_index, first, last)
         if found == text:
-            continue
-        share = k / len(cases)
+            return
         if text is None:
             if found == "" and not cls_index:
                 raise Wrong(
@@ -67,31 +67,27 @@ def check_text_of_label(text_of_label) -> str:
                 )
             raise Wrong(
                 f"with cls_index {cls_index} and labels {first}, {last} you return {found!r}; the answer is not in that "
-                "window, so None is wanted. Compare with cls_index, which is not always 0",
-                share,
+                "window, so None is wanted. Compare with cls_index, which is not always 0"
             )
         case = f"labels {first}, {last} gave {found!r}, expected {text!r}"
         if found == CONTEXT[offsets[first][0] : offsets[last][0]]:
-            raise Wrong(f"{case}: you stop where the last token begins; its second offset is where it ends", share)
+            raise Wrong(f"{case}: you stop where the last token begins; its second offset is where it ends")
         if last > first and found == CONTEXT[offsets[first][0] : offsets[last - 1][1]]:
-            raise Wrong(f"{case}: the end token is missing. Labels include the end, unlike Python's slices", share)
+            raise Wrong(f"{case}: the end token is missing. Labels include the end, unlike Python's slices")
         if last + 1 < len(offsets) and found == CONTEXT[offsets[first][0] : offsets[last + 1][1]]:
-            raise Wrong(f"{case}: that is one token too many. The end token itself is the last one", share)
+            raise Wrong(f"{case}: that is one token too many. The end token itself is the last one")
         if found == CONTEXT[first : last + 1] or found == CONTEXT[first:last]:
-            raise Wrong(
-                f"{case}: you cut the context at token numbers; the offsets turn them into characters first", share
-            )
+            raise Wrong(f"{case}: you cut the context at token numbers; the offsets turn them into characters first")
         if found is None:
-            raise Wrong(
-                f"labels {first}, {last} gave None, but [CLS] is token {cls_index} here; expected {text!r}", share
-            )
+            raise Wrong(f"labels {first}, {last} gave None, but [CLS] is token {cls_index} here; expected {text!r}")
         if isinstance(found, str) and found.replace(" ", "") == text.replace(" ", ""):
             raise Wrong(
                 f"{case}: only the spaces differ. Do not join the tokens one by one; cut once, from the first "
-                "character of the start token to the end of the last",
-                share,
+                "character of the start token to the end of the last"
             )
-        raise Wrong(case, share)
+        raise Wrong(case)
+
+    judge_each(cases, judge, "labels")
     return "right, for answers of one token and of several, and where there is none"
 
 
@@ -110,7 +106,8 @@ def check_label_all(label_all) -> str:
         (shifted, [_find("Zoë Vik"), _find("aunt")]),
         (shifted, [_find("aunt"), _find("£9,500")]),
     ]
-    for k, (window, answers) in enumerate(cases):
+
+    def judge(window, answers) -> None:
         cls_index = window[2]
         none = (cls_index, cls_index)
         each = [_label(window, *answer) for answer in answers]
@@ -120,32 +117,32 @@ def check_label_all(label_all) -> str:
             raise Wrong(f"you return one pair, {given}; a list of pairs is wanted, one for each answer", 0.1)
         found = [(int(a), int(b)) for a, b in given]
         if found == right:
-            continue
-        share = k / len(cases)
+            return
         case = f"for answers at {answers} you return {found}"
         if not found:
-            raise Wrong(f"{case}: no answer is in that window, so the list holds [CLS] once: {[none]}", share)
+            raise Wrong(f"{case}: no answer is in that window, so the list holds [CLS] once: {[none]}")
         if right == [none] and set(found) == {none}:
-            raise Wrong(f"{case}: [CLS] is wanted once, however many answers are missing", share)
+            raise Wrong(f"{case}: [CLS] is wanted once, however many answers are missing")
         if right == [none] and found == [(0, 0)]:
-            raise Wrong(f"{case}: [CLS] stands at {cls_index} there. Use cls_index, not 0", share)
+            raise Wrong(f"{case}: [CLS] stands at {cls_index} there. Use cls_index, not 0")
         if none in found and none not in right:
             raise Wrong(
                 f"{case}: {none} says the answer is not here, beside an answer that is. [CLS] belongs in the list only "
-                "if no answer is found",
-                share,
+                "if no answer is found"
             )
         if sorted(found) == sorted(label for label in each if label != none) and len(found) > len(right):
-            raise Wrong(f"{case}: the same pair stands there more than once; each is wanted once", share)
+            raise Wrong(f"{case}: the same pair stands there more than once; each is wanted once")
         if sorted(found) == right:
-            raise Wrong(f"{case}: all there, but in another order; ascending is wanted, {right}", share)
+            raise Wrong(f"{case}: all there, but in another order; ascending is wanted, {right}")
         if len(right) > 1 and found in ([each[0]], right[:1]):
-            raise Wrong(f"{case}: only one of the answers; all that the window holds are wanted, {right}", share)
+            raise Wrong(f"{case}: only one of the answers; all that the window holds are wanted, {right}")
         if {(a, b - 1) for a, b in found} == set(right):
-            raise Wrong(f"{case}: each end is one too large. The end token is the answer's last, {right}", share)
+            raise Wrong(f"{case}: each end is one too large. The end token is the answer's last, {right}")
         if any(window[1][t] != 1 for pair in found for t in pair if pair != none):
-            raise Wrong(f"{case}: some of these tokens are not in the context. Search only where the side is 1", share)
-        raise Wrong(f"{case}, expected {right}", share)
+            raise Wrong(f"{case}: some of these tokens are not in the context. Search only where the side is 1")
+        raise Wrong(f"{case}, expected {right}")
+
+    judge_each(cases, judge, "windows")
     return "right: each answer once, and [CLS] only where the window holds none"
 
 
@@ -191,18 +188,22 @@ def check_audit(audit) -> str:
         "0 where [CLS] stands elsewhere": "compare the label with cls_index, which is not always 0",
         "start and end exchanged": "an answer does not end before it starts",
     }
-    verdicts = [
-        call(audit, list(window[0]), list(window[1]), window[2], label, *answer) for window, label, answer, *_ in cases
-    ]
-    share = sum(given == case[3] for given, case in zip(verdicts, cases)) / len(cases)
+    verdicts = call_each(
+        audit, [(list(window[0]), list(window[1]), window[2], label, *answer) for window, label, answer, *_ in cases]
+    )
+    good = [given == case[3] for given, case in zip(verdicts, cases)]
+    complain_of_errors(verdicts, good, lambda k: f"{cases[k][4]} (label {cases[k][1]}, answer {cases[k][2]})", "labels")
     allowed = {"exact", "wider", "absent", "wrong"}
     for given, (_, label, answer, verdict, kind) in zip(verdicts, cases):
         if given == verdict:
             continue
         if given not in allowed:
-            raise Wrong(f"you return {given!r}; one of the words {', '.join(sorted(allowed))} is wanted", share)
-        raise Wrong(
+            raise partly(
+                f"you return {given!r}; one of the words {', '.join(sorted(allowed))} is wanted", good, "labels"
+            )
+        raise partly(
             f"{kind} (label {label}, answer {answer}): you say {given!r}, but it is {verdict!r}. Mind that {hints[kind]}",
-            min(share, 0.95),
+            good,
+            "labels",
         )
     return f"right on all {len(cases)} labels, the sound and the broken"

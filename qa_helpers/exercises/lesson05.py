@@ -2,19 +2,19 @@
 
 from types import SimpleNamespace
 
-from . import Wrong, call, checker
+from . import Wrong, call, checker, judge_each
 
 
-def _tensor(found, shape: tuple[int, ...], what: str, share: float = 0.0):
+def _tensor(found, shape: tuple[int, ...], what: str):
     """``found`` as a float tensor of the wanted shape; Wrong with what the shape tells otherwise."""
     import torch
 
     if isinstance(found, (list, tuple)) and found and all(isinstance(part, torch.Tensor) for part in found):
-        raise Wrong(f"you return {len(found)} tensors; one tensor is wanted. torch.stack puts them together", share)
+        raise Wrong(f"you return {len(found)} tensors; one tensor is wanted. torch.stack puts them together")
     if not isinstance(found, torch.Tensor):
-        raise Wrong(f"you return {type(found).__name__}; a tensor of shape {shape}, {what}, is wanted", share)
+        raise Wrong(f"you return {type(found).__name__}; a tensor of shape {shape}, {what}, is wanted")
     if tuple(found.shape) != shape:
-        raise Wrong(f"the result has shape {tuple(found.shape)}; {shape}, {what}, is wanted", share)
+        raise Wrong(f"the result has shape {tuple(found.shape)}; {shape}, {what}, is wanted")
     return found.detach().float()
 
 
@@ -23,7 +23,7 @@ def check_separate(separate) -> str:
     """``separate(logits)``: (batch, sequence, 2) → (2, batch, sequence), every number with its window and token."""
     import torch
 
-    for batch, sequence in ((3, 4), (1, 6), (2, 2)):
+    def judge(batch: int, sequence: int) -> None:
         # The number 112 is window 1, token 1, end: every number says where it belongs.
         window, token, side = torch.meshgrid(
             torch.arange(batch), torch.arange(sequence), torch.arange(2), indexing="ij"
@@ -35,6 +35,8 @@ def check_separate(separate) -> str:
             shape = tuple(found.shape)
             if shape == (2, batch, sequence, 1):
                 raise Wrong(f"shape {shape}: the axis of length 1 that split leaves must be squeezed away", 0.7)
+            if batch == 1 and shape == (2, sequence):
+                raise Wrong(f"shape {shape} for a batch of 1: squeeze takes every axis of length 1 unless you name one")
             if shape == (2, sequence, batch):
                 raise Wrong(
                     f"shape {shape} for a batch of {batch} with {sequence} tokens: window and token have changed "
@@ -49,7 +51,7 @@ def check_separate(separate) -> str:
                 )
         values = _tensor(found, (2, batch, sequence), "(start and end, batch, sequence)")
         if torch.equal(values, wanted):
-            continue
+            return
         if torch.equal(values, wanted.flip(0)):
             raise Wrong("the end logits come first; index 0 of the last axis is the start", 0.7)
         if torch.equal(values, wanted.transpose(1, 2)):
@@ -62,6 +64,8 @@ def check_separate(separate) -> str:
                 0.3,
             )
         raise Wrong(f"the start logits of window 0 should be {wanted[0, 0].tolist()}, are {values[0, 0].tolist()}", 0.2)
+
+    judge_each([(3, 4), (1, 6), (2, 2)], judge, "batches")
     return "right: every number has stayed with its window and token"
 
 
@@ -72,23 +76,23 @@ def check_attention_weights(attention_weights) -> str:
 
     generator = torch.Generator().manual_seed(5)
     cases = [(5, 16, 5), (6, 16, 4), (4, 9, 1)]  # tokens, size, how many of them are not padding
-    for k, (sequence, size, real) in enumerate(cases):
+
+    def judge(sequence: int, size: int, real: int) -> None:
         query, key = (2 * torch.randn(sequence, size, generator=generator) for _ in range(2))
         mask = (torch.arange(sequence) < real).long()
         shut = mask == 0
         scores = query @ key.T
         right = (scores / size**0.5).masked_fill(shut, -torch.inf).softmax(dim=-1)
-        share = k / len(cases)
         found = call(attention_weights, query.clone(), key.clone(), mask.clone())
-        values = _tensor(found, (sequence, sequence), "(sequence, sequence)", share)[:real]
+        values = _tensor(found, (sequence, sequence), "(sequence, sequence)")[:real]
 
         def like(other, values=values, real=real) -> bool:
             return torch.allclose(values, other[:real], atol=1e-4)
 
         if like(right):
-            continue
+            return
         if values.isnan().any():
-            raise Wrong("rows of tokens hold nan. Mask the columns of padding, not the rows, before the softmax", share)
+            raise Wrong("rows of tokens hold nan. Mask the columns of padding, not the rows, before the softmax")
         plain = (scores / size**0.5).softmax(dim=-1)
         if like((scores / size).masked_fill(shut, -torch.inf).softmax(dim=-1)):
             raise Wrong("you divide by the size; its square root is wanted", 0.7)
@@ -109,9 +113,10 @@ def check_attention_weights(attention_weights) -> str:
         if real < sequence and (like(plain) or values[:, real:].abs().max() > 1e-4):
             raise Wrong(f"padding gets weight: with mask {mask.tolist()} the last columns must be 0", 0.6)
         raise Wrong(
-            f"with {real} of {sequence} tokens real the first row should be {_short(right[0])}, is {_short(values[0])}",
-            share,
+            f"with {real} of {sequence} tokens real the first row should be {_short(right[0])}, is {_short(values[0])}"
         )
+
+    judge_each(cases, judge, "windows")
     return "right, with padding and without: each token gives away 1, and padding gets none of it"
 
 
@@ -124,12 +129,13 @@ def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
 
     generator = torch.Generator().manual_seed(6)
     cases = [(4, 6, [0, 5, 2, 2]), (4, 6, [1, 6, 3, 99]), (3, 5, [77, 4, -2]), (1, 7, [3])]
-    for k, (batch, sequence, labels) in enumerate(cases):
+
+    def judge(batch: int, sequence: int, labels: list[int]) -> None:
         logits = 2 * torch.randn(batch, sequence, generator=generator)
         positions = torch.tensor(labels)
         traced = logits.clone().requires_grad_()
         span_loss(traced, positions).backward()
-        right, share = traced.grad, k / len(cases)
+        right = traced.grad
         inside = positions.clamp(0, sequence) != sequence
         try:
             found = call(gradient_of_span_loss, logits.clone(), positions.clone())
@@ -138,21 +144,18 @@ def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
                 raise
             raise Wrong(
                 f"labels {labels} for {sequence} tokens raise {type(error).__name__}. Clamp them as span_loss does, and "
-                "leave the rows outside at zero",
-                share,
+                "leave the rows outside at zero"
             ) from None
-        values = _tensor(found, (batch, sequence), "that of the logits", share)
+        values = _tensor(found, (batch, sequence), "that of the logits")
         kept, rows = int(inside.sum()), torch.arange(batch)
 
         def like(other, values=values) -> bool:
             return torch.allclose(values, other, atol=1e-5)
 
         if like(right):
-            continue
+            return
         if values.isnan().any():
-            raise Wrong(
-                f"nan for labels {labels}; compute a softmax, which is safe, and divide by a number above 0", share
-            )
+            raise Wrong(f"nan for labels {labels}; compute a softmax, which is safe, and divide by a number above 0")
         probability = logits.softmax(dim=-1)
         if like(-right):
             raise Wrong("the sign is turned: probability minus truth, not truth minus probability", 0.7)
@@ -175,7 +178,9 @@ def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
                 f"labels {labels}: row {int(rows[~inside][0])} lies outside and is ignored, so its gradient is zero",
                 0.6,
             )
-        raise Wrong(f"labels {labels}: row 0 should be {_short(right[0])}, is {_short(values[0])}", share)
+        raise Wrong(f"labels {labels}: row 0 should be {_short(right[0])}, is {_short(values[0])}")
+
+    judge_each(cases, judge, "batches")
     return "right: the same as autograd, and ignored rows get none"
 
 
@@ -191,16 +196,17 @@ def check_count_parameters(count_parameters) -> str:
     small = {"vocab_size": 101, "hidden_size": 20, "num_hidden_layers": 3, "num_attention_heads": 4,
              "intermediate_size": 50, "max_position_embeddings": 33, "type_vocab_size": 2}  # fmt: skip
     cases = [base, small, small | {"num_hidden_layers": 1}, small | {"num_attention_heads": 5, "type_vocab_size": 1}]
-    for k, numbers in enumerate(cases):
+
+    def judge(numbers: dict) -> None:
         config = SimpleNamespace(**numbers)
         given = call(count_parameters, config)
         if isinstance(given, float) and given.is_integer():
             given = int(given)
-        right, share = _count(config), k / len(cases)
+        right = _count(config)
         if given == right:
-            continue
+            return
         if not isinstance(given, int):
-            raise Wrong(f"you return {given!r}; a whole number is wanted", share)
+            raise Wrong(f"you return {given!r}; a whole number is wanted")
         for hint, part in _parts(config).items():
             if part and given == right - part:
                 raise Wrong(f"{given:,} instead of {right:,}: {hint} missing", 0.8)
@@ -212,7 +218,7 @@ def check_count_parameters(count_parameters) -> str:
                 f"{given:,} instead of {right:,}: you count one layer; there are num_hidden_layers of them", 0.7
             )
         heads = numbers["num_attention_heads"]
-        if heads and given > right and (given - right) % (heads - 1) == 0 and share == 0:
+        if heads and given > right and (given - right) % (heads - 1) == 0:
             attention = 4 * hidden * (hidden + 1) * config.num_hidden_layers
             if given - right in {attention * (heads - 1), attention * 3 // 4 * (heads - 1)}:
                 raise Wrong(
@@ -223,8 +229,10 @@ def check_count_parameters(count_parameters) -> str:
         raise Wrong(
             f"for {numbers} you count {given:,}, but there are {right:,}: {abs(right - given):,} too "
             f"{'few' if given < right else 'many'}",
-            max(share, 0.2),
+            0.2,
         )
+
+    judge_each([(numbers,) for numbers in cases], judge, "configurations")
     return "right for every size; the number of heads does not matter, since they share the hidden size among them"
 
 

@@ -5,7 +5,7 @@ import math
 import torch
 from torch import nn
 
-from . import Wrong, call, checker
+from . import Wrong, call, call_each, checker, complain_of_errors, judge_each, partly
 
 
 def _number(given, what: str) -> float:
@@ -20,39 +20,43 @@ def _same(given: float, wanted: float, share: float = 1e-6) -> bool:
     return math.isclose(given, wanted, rel_tol=share, abs_tol=1e-9)
 
 
+def _close(result, wanted: float) -> bool:
+    return isinstance(result, int | float) and _same(result, wanted)
+
+
 @checker("6.1")
 def check_optimizer_steps(optimizer_steps) -> str:
     """``optimizer_steps(windows, batch_size, accumulation, epochs)``: how many steps a run takes."""
     cases = [(160, 16, 1, 2), (160, 16, 5, 1), (161, 16, 1, 1), (100, 8, 4, 1), (100, 8, 4, 3), (96, 16, 1, 1.5), (90, 8, 4, 2.5)]  # fmt: skip
-    for k, (windows, batch, together, epochs) in enumerate(cases):
+
+    def judge(windows: int, batch: int, together: int, epochs: float) -> None:
         per_epoch = math.ceil(math.ceil(windows / batch) / together)
         right = math.ceil(epochs * per_epoch)
         given = _number(call(optimizer_steps, windows, batch, together, epochs), "the steps")
         if given == right:
-            continue
-        share = k / len(cases)
+            return
         case = f"{windows} windows, batch_size {batch}, accumulation {together}, {epochs} epochs: {given:g}"
         if given != int(given):
-            raise Wrong(f"{case}. A step is taken or not: round up to a whole number, here {right}", share)
+            raise Wrong(f"{case}. A step is taken or not: round up to a whole number, here {right}")
         if together > 1 and given == math.ceil(epochs * math.ceil(windows / batch)):
-            raise Wrong(f"{case}. That counts batches; {together} of them make one step. Expected {right}", share)
+            raise Wrong(f"{case}. That counts batches; {together} of them make one step. Expected {right}")
         if together > 1 and given == math.ceil(epochs * math.ceil(windows * together / batch)):
-            raise Wrong(f"{case}. Accumulation makes steps fewer, not more. Expected {right}", share)
+            raise Wrong(f"{case}. Accumulation makes steps fewer, not more. Expected {right}")
         if epochs != 1 and given == per_epoch:
-            raise Wrong(f"{case}. That is one epoch; there are {epochs}. Expected {right}", share)
+            raise Wrong(f"{case}. That is one epoch; there are {epochs}. Expected {right}")
         if given in (math.floor(epochs * (windows // batch // together)), math.floor(epochs * (windows // (batch * together)))):  # fmt: skip
             raise Wrong(
                 f"{case}. The windows that are left at the end make a smaller batch, or a step of fewer batches, and "
-                f"that counts as well. Expected {right}",
-                share,
+                f"that counts as well. Expected {right}"
             )
         if given == math.ceil(epochs * windows / (batch * together)):
             raise Wrong(
                 f"{case}. You rounded once, at the end; but every epoch ends with a step of its own, however few windows "
-                f"are left for it. Expected {right}",
-                share,
+                f"are left for it. Expected {right}"
             )
-        raise Wrong(f"{case}, expected {right}", share)
+        raise Wrong(f"{case}, expected {right}")
+
+    judge_each(cases, judge, "runs")
     return "right, also with a smaller batch at the end and with part of an epoch"
 
 
@@ -68,10 +72,12 @@ def check_cosine_schedule(learning_rate) -> str:
     total, warmup, peak = 100, 20, 3e-5
     steps = range(total + 1)
     right = [_cosine(step, total, warmup, peak) for step in steps]
-    given = [_number(call(learning_rate, step, total, warmup, peak), "the learning rate") for step in steps]
-    agree = sum(_same(g, r) for g, r in zip(given, right))
-    if agree < len(right):
-        _explain_schedule(given, right, total, warmup, peak, min(0.9, agree / len(right)))
+    results = call_each(learning_rate, [(step, total, warmup, peak) for step in steps])
+    complain_of_errors(results, [_close(r, w) for r, w in zip(results, right)], lambda k: f"step {k}", "steps")
+    given = [_number(result, "the learning rate") for result in results]
+    good = [_same(g, r) for g, r in zip(given, right)]
+    if not all(good):
+        raise partly(_about_schedule(given, right, total, warmup, peak), good, "steps")
     try:
         without = _number(call(learning_rate, 0, 10, 0, 1.0), "the learning rate")
     except ZeroDivisionError:
@@ -84,7 +90,7 @@ def check_cosine_schedule(learning_rate) -> str:
     return "right: up in a line, down in half a cosine"
 
 
-def _explain_schedule(given, right, total: int, warmup: int, peak: float, share: float) -> None:
+def _about_schedule(given, right, total: int, warmup: int, peak: float) -> str:
     fall = range(warmup, total + 1)
 
     def falls_like(formula) -> bool:
@@ -94,64 +100,65 @@ def _explain_schedule(given, right, total: int, warmup: int, peak: float, share:
         return (step - warmup) / (total - warmup)
 
     if all(_same(g * peak, r) for g, r in zip(given, right)):
-        raise Wrong("that is the share of the peak, from 0 to 1; multiply it by the peak", share)
+        return "that is the share of the peak, from 0 to 1; multiply it by the peak"
     if not all(_same(given[step], right[step]) for step in range(warmup)):
         if _same(given[0], right[1]):
-            raise Wrong(f"the rise is one step early: step 0 has the rate 0, yours {given[0]:.2g}", share)
+            return f"the rise is one step early: step 0 has the rate 0, yours {given[0]:.2g}"
         if _same(given[0], right[warmup]) or falls_like(lambda step: right[step]):
-            raise Wrong(f"the fall is there, but not the rise: at step 10 you give {given[10]:.2g}, half the peak is {peak / 2:.2g}", share)  # fmt: skip
-        raise Wrong(f"the rise is wrong: at step 10 of 20 you give {given[10]:.2g}, half the peak is {peak / 2:.2g}", share)  # fmt: skip
+            return f"the fall is there, but not the rise: at step 10 you give {given[10]:.2g}, half the peak is {peak / 2:.2g}"
+        return f"the rise is wrong: at step 10 of 20 you give {given[10]:.2g}, half the peak is {peak / 2:.2g}"
     if falls_like(lambda step: peak * (1 - progress(step))):
-        raise Wrong("the rise is right, but you fall in a straight line; half a cosine is wanted", share)
+        return "the rise is right, but you fall in a straight line; half a cosine is wanted"
     if falls_like(lambda step: peak * math.cos(math.pi * progress(step))):
-        raise Wrong("the cosine runs from 1 to -1, so your rate becomes negative. Add 1, and halve", share)
+        return "the cosine runs from 1 to -1, so your rate becomes negative. Add 1, and halve"
     if falls_like(lambda step: peak * (1 + math.cos(math.pi * step / total)) / 2):
-        raise Wrong(
+        return (
             f"at the end of the warmup your rate jumps from the peak to {given[warmup]:.2g}. The fall begins there, so "
-            "its progress counts from the warmup's end: 0 there, 1 at the last step",
-            share,
+            "its progress counts from the warmup's end: 0 there, 1 at the last step"
         )
     if falls_like(lambda step: peak * (1 + math.cos(progress(step))) / 2) or falls_like(lambda step: peak * (1 + math.cos(180 * progress(step))) / 2):  # fmt: skip
-        raise Wrong("the cosine takes radians: half a wave is math.pi, not 1 or 180", share)
+        return "the cosine takes radians: half a wave is math.pi, not 1 or 180"
     if falls_like(lambda step: peak * (1 + math.cos(2 * math.pi * progress(step))) / 2):
-        raise Wrong("your rate comes up again at the end: that is a whole wave; half of one is wanted", share)
+        return "your rate comes up again at the end: that is a whole wave; half of one is wanted"
     step = next(step for step in fall if not _same(given[step], right[step]))
-    raise Wrong(f"the fall is wrong: at step {step} you give {given[step]:.3g}, expected {right[step]:.3g}", share)
+    return f"the fall is wrong: at step {step} you give {given[step]:.3g}, expected {right[step]:.3g}"
 
 
 @checker("6.3")
 def check_padding_share(padding_share) -> str:
     """``padding_share(lengths, batch_size)``: the part of all computed tokens that is padding."""
     cases = [([10, 10, 10, 10], 2), ([10, 20], 2), ([10, 20, 30, 30], 2), ([10, 20, 90, 100], 2), ([40, 80, 50, 60, 10], 2), ([10, 20, 30], 8)]  # fmt: skip
-    for k, (lengths, size) in enumerate(cases):
+
+    def judge(lengths: list[int], size: int) -> None:
         batches = [lengths[start : start + size] for start in range(0, len(lengths), size)]
         computed = [len(batch) * max(batch) for batch in batches]
         padding = sum(computed) - sum(lengths)
         right = padding / sum(computed)
         given = _number(call(padding_share, list(lengths), size), "a share from 0 to 1")
         if _same(given, right):
-            continue
-        share = k / len(cases)
+            return
         case = f"lengths {lengths} in batches of {size}: {given:.4g}, expected {right:.4g}"
         full = [(batch, n) for batch, n in zip(batches, computed) if len(batch) == size]
         dropped = 1 - sum(sum(batch) for batch, _ in full) / sum(n for _, n in full) if full else 0.0
         if right and _same(given, 100 * right):
-            raise Wrong(f"{case}. That is per cent; a share from 0 to 1 is wanted", share)
+            raise Wrong(f"{case}. That is per cent; a share from 0 to 1 is wanted")
         if _same(given, 1 - right):
-            raise Wrong(f"{case}. That is the share of text; padding is the rest", share)
+            raise Wrong(f"{case}. That is the share of text; padding is the rest")
         if _same(given, padding):
-            raise Wrong(f"{case}. That is a number of tokens; divide it by all that are computed", share)
+            raise Wrong(f"{case}. That is a number of tokens; divide it by all that are computed")
         if _same(given, padding / sum(lengths)):
-            raise Wrong(f"{case}. You compare padding with the text; its share of *all* computed tokens is wanted", share)  # fmt: skip
+            raise Wrong(f"{case}. You compare padding with the text; its share of *all* computed tokens is wanted")  # fmt: skip
         if _same(given, 1 - sum(lengths) / (len(lengths) * max(lengths))):
-            raise Wrong(f"{case}. You pad everything to the longest window of all; each batch has its own longest", share)  # fmt: skip
+            raise Wrong(f"{case}. You pad everything to the longest window of all; each batch has its own longest")  # fmt: skip
         if _same(given, sum(1 - sum(batch) / n for batch, n in zip(batches, computed)) / len(batches)):
-            raise Wrong(f"{case}. A mean of the batches' shares counts a short batch as much as a long one; add tokens first, divide once", share)  # fmt: skip
+            raise Wrong(f"{case}. A mean of the batches' shares counts a short batch as much as a long one; add tokens first, divide once")  # fmt: skip
         if _same(given, dropped):
-            raise Wrong(f"{case}. The windows left at the end are a batch, too, though a smaller one", share)
+            raise Wrong(f"{case}. The windows left at the end are a batch, too, though a smaller one")
         if _same(given, 1 - sum(lengths) / sum(size * max(batch) for batch in batches)):
-            raise Wrong(f"{case}. You count the last batch as full; it has only the windows that are left", share)
-        raise Wrong(case, share)
+            raise Wrong(f"{case}. You count the last batch as full; it has only the windows that are left")
+        raise Wrong(case)
+
+    judge_each(cases, judge, "lists")
     return "right, also with a smaller batch at the end"
 
 
@@ -159,7 +166,8 @@ def check_padding_share(padding_share) -> str:
 def check_accumulate(accumulate) -> str:
     """``accumulate(model, loss_function, micro_batches)``: the large batch's gradient, one small batch at a time."""
     chance = torch.Generator().manual_seed(0)
-    for k, sizes in enumerate([(4, 4), (4, 4, 4), (6, 2), (5, 3, 1)]):
+
+    def judge(*sizes: int) -> None:
         inputs, targets = (torch.randn(sum(sizes), width, generator=chance) for width in (3, 1))
         pieces = list(zip(inputs.split(sizes), targets.split(sizes)))
         model, largest = nn.Linear(3, 1), [0]
@@ -174,17 +182,19 @@ def check_accumulate(accumulate) -> str:
         right, each = gradient(inputs, targets), [gradient(*piece) for piece in pieces]
         before = [parameter.detach().clone() for parameter in model.parameters()]
         call(accumulate, model, loss_function, pieces)
-        _explain_gradient(model, before, right, each, sizes, largest[0], share=k / 4)
+        _explain_gradient(model, before, right, each, sizes, largest[0])
+
+    judge_each([(4, 4), (4, 4, 4), (6, 2), (5, 3, 1)], judge, "sets of batches")
     return "right, for small batches of equal and of unequal size"
 
 
-def _explain_gradient(model, before, right, each, sizes, largest: int, share: float) -> None:
+def _explain_gradient(model, before, right, each, sizes, largest: int) -> None:
     case = f"small batches of {', '.join(map(str, sizes))} rows"
     found = [parameter.grad for parameter in model.parameters()]
     if any(grad is None for grad in found):
-        raise Wrong(f"{case}: the parameters have no gradient. Call backward() on a loss, and leave the result in .grad", share)  # fmt: skip
+        raise Wrong(f"{case}: the parameters have no gradient. Call backward() on a loss, and leave the result in .grad")  # fmt: skip
     if any(not torch.equal(old, new) for old, new in zip(before, model.parameters())):
-        raise Wrong(f"{case}: the weights have changed. Only the gradients are wanted; the optimizer's step comes after", share)  # fmt: skip
+        raise Wrong(f"{case}: the weights have changed. Only the gradients are wanted; the optimizer's step comes after")  # fmt: skip
 
     def is_(wanted) -> bool:
         return all(torch.allclose(a, b, rtol=1e-4, atol=1e-6) for a, b in zip(found, wanted))
@@ -194,24 +204,22 @@ def _explain_gradient(model, before, right, each, sizes, largest: int, share: fl
 
     if is_(right):
         if largest == sum(sizes):
-            raise Wrong(f"{case}: the gradient is right, but all rows went through at once. That is what memory does not allow", share)  # fmt: skip
+            raise Wrong(f"{case}: the gradient is right, but all rows went through at once. That is what memory does not allow")  # fmt: skip
         return
     if all(not grad.any() for grad in found):
-        raise Wrong(f"{case}: the gradients are zero. Clear them before the first batch, not after the last", share)
+        raise Wrong(f"{case}: the gradients are zero. Clear them before the first batch, not after the last")
     if is_(summed([1.0] * len(sizes))):
         raise Wrong(
             f"{case}: you add the gradients of {len(sizes)} means, which is about {len(sizes)} times too much. Each "
-            "batch's loss counts for its part only",
-            share,
+            "batch's loss counts for its part only"
         )
     if is_(summed([1 / len(sizes)] * len(sizes))):
         raise Wrong(
             f"{case}: you give each batch the same weight, 1/{len(sizes)}. Right for equal sizes; here a row of the "
-            "smallest batch counts more than one of the largest. Weight by rows",
-            share,
+            "smallest batch counts more than one of the largest. Weight by rows"
         )
     if is_(each[-1]) or is_([sizes[-1] / sum(sizes) * grad for grad in each[-1]]):
-        raise Wrong(f"{case}: only the last batch's gradient is left. Clear the gradients once, before the first", share)  # fmt: skip
+        raise Wrong(f"{case}: only the last batch's gradient is left. Clear the gradients once, before the first")  # fmt: skip
     if is_(summed([float(size) for size in sizes])):
-        raise Wrong(f"{case}: you weight by rows, but do not divide by all rows; the gradient is {sum(sizes)} times too large", share)  # fmt: skip
-    raise Wrong(f"{case}: the gradient is not that of the mean over all {sum(sizes)} rows", share)
+        raise Wrong(f"{case}: you weight by rows, but do not divide by all rows; the gradient is {sum(sizes)} times too large")  # fmt: skip
+    raise Wrong(f"{case}: the gradient is not that of the mean over all {sum(sizes)} rows")

@@ -2,7 +2,7 @@
 
 import math
 
-from . import Wrong, call, checker
+from . import Wrong, call, checker, judge_each
 
 
 def _overlap(prediction, answer) -> int:
@@ -38,24 +38,27 @@ PLACES = [
 @checker("7.1")
 def check_f1_of_places(f1_of_places) -> str:
     """``f1_of_places(prediction, answers)``: F1 of character positions, best over the answers."""
-    for k, (prediction, answers, kind) in enumerate(PLACES):
-        right, share = _f1_of_places(prediction, answers), k / len(PLACES)
+
+    def judge(prediction, answers, kind: str) -> None:
+        right = _f1_of_places(prediction, answers)
         case = f"{kind} (prediction {prediction}, answers {answers})"
         try:
             found = call(f1_of_places, prediction, list(answers))
         except (ZeroDivisionError, ValueError, IndexError) as error:
             hint = (
-                "no characters to divide by, or no answers to take the best of" if k > 7 else "look at that case alone"
+                "no characters to divide by, or no answers to take the best of"
+                if not answers or prediction == (0, 0)
+                else "look at that case alone"
             )
-            raise Wrong(f"{case}: your code raised {type(error).__name__}: {hint}", share) from error
+            raise Wrong(f"{case}: your code raised {type(error).__name__}: {hint}") from error
         found = float(found)
         if math.isclose(found, right, abs_tol=1e-6):
-            continue
+            return
         case = f"{case}: you return {found:.3f}, expected {right:.3f}"
         if not answers or prediction == (0, 0):
-            raise Wrong(f"{case}. Settle the empty cases first: both empty is 1.0, one of them 0.0", share)
+            raise Wrong(f"{case}. Settle the empty cases first: both empty is 1.0, one of them 0.0")
         if found < 0 or found > 1:
-            raise Wrong(f"{case}. A share lies in 0..1: no common characters is 0, not less", share)
+            raise Wrong(f"{case}. A share lies in 0..1: no common characters is 0, not less")
         size, sizes = prediction[1] - prediction[0], [b - a for a, b in answers]
         common = [_overlap(prediction, answer) for answer in answers]
 
@@ -65,20 +68,20 @@ def check_f1_of_places(f1_of_places) -> str:
         if len(answers) > 1:
             each = [_f1(prediction, answer) for answer in answers]
             if is_any(each[0], each[-1]):
-                raise Wrong(f"{case}. That is one of the answers; the best of all of them counts", share)
+                raise Wrong(f"{case}. That is one of the answers; the best of all of them counts")
             if is_any(sum(each) / len(each)):
-                raise Wrong(f"{case}. That is the mean over the answers; the best one counts", share)
+                raise Wrong(f"{case}. That is the mean over the answers; the best one counts")
         if is_any(common[0] / (size + sizes[0] - common[0])):
-            raise Wrong(f"{case}. That is common characters by all characters; F1 is 2·P·R / (P + R)", share)
+            raise Wrong(f"{case}. That is common characters by all characters; F1 is 2·P·R / (P + R)")
         if is_any(common[0] / size, common[0] / sizes[0], common[0] / max(size, sizes[0])):
-            raise Wrong(f"{case}. That is only one of precision and recall; F1 needs both", share)
+            raise Wrong(f"{case}. That is only one of precision and recall; F1 needs both")
         if is_any(2 * (common[0] + 1) / (size + sizes[0] + 2), 2 * common[0] / (size + sizes[0] + 2)) or (
             not common[0] and found
         ):
-            raise Wrong(
-                f"{case}. The end is not included: (10, 20) has 10 characters, and (20, 30) none of them", share
-            )
-        raise Wrong(case, share)
+            raise Wrong(f"{case}. The end is not included: (10, 20) has 10 characters, and (20, 30) none of them")
+        raise Wrong(case)
+
+    judge_each(PLACES, judge, "cases")
     return "right: places instead of words, the best answer, and the empty cases"
 
 
@@ -110,41 +113,41 @@ def _best(spans, starts, ends):
 @checker("7.2")
 def check_best_span_in_one_pass(best_span_in_one_pass) -> str:
     """``best_span_in_one_pass(starts, ends, context)``: tokens (start, end) of the best span, end included."""
-    for k, (starts, ends, context) in enumerate(PASSES):
+
+    def judge(starts, ends, context) -> None:
         first, beyond = context
-        right, share = _best(_all_spans(starts, ends, context), starts, ends), k / len(PASSES)
+        right = _best(_all_spans(starts, ends, context), starts, ends)
         found = call(best_span_in_one_pass, list(starts), list(ends), context)
         found = tuple(int(place) for place in found)
         if found == right:
-            continue
+            return
         if len(found) != 2:
-            raise Wrong(f"you return {len(found)} numbers; a start and an end are wanted", share)
+            raise Wrong(f"you return {len(found)} numbers; a start and an end are wanted")
         case = f"starts {starts}, ends {ends}, context {context}: you return {found}, expected {right}"
         inside = range(first, beyond)
         top = max(inside, key=lambda t: starts[t]), max(inside, key=lambda t: ends[t])
         if found == (right[0], right[1] + 1):
-            raise Wrong(f"{case}. The end is the span's last token, not the one behind it", share)
+            raise Wrong(f"{case}. The end is the span's last token, not the one behind it")
         if first and found == (right[0] - first, right[1] - first):
-            raise Wrong(f"{case}. Count tokens from the beginning of the window, not of the context", share)
+            raise Wrong(f"{case}. Count tokens from the beginning of the window, not of the context")
         if not (first <= found[0] < beyond and first <= found[1] < beyond):
-            raise Wrong(f"{case}. That is outside the context; walk from its first token to its last", share)
+            raise Wrong(f"{case}. That is outside the context; walk from its first token to its last")
         if found[1] < found[0]:
             if found == top:
-                raise Wrong(
-                    f"{case}. That is the best start and the best end, each on its own: it runs backwards", share
-                )
-            raise Wrong(f"{case}. It ends before it starts. Keep the start that was best when you met the end", share)
+                raise Wrong(f"{case}. That is the best start and the best end, each on its own: it runs backwards")
+            raise Wrong(f"{case}. It ends before it starts. Keep the start that was best when you met the end")
         longer = [span for span in _all_spans(starts, ends, context) if span[0] < span[1]]
         if longer and right[0] == right[1] and found == _best(longer, starts, ends):
-            raise Wrong(f"{case}. A span may be one token long: look at the start before the end", share)
+            raise Wrong(f"{case}. A span may be one token long: look at the start before the end")
         if starts[found[0]] + ends[found[1]] == starts[right[0]] + ends[right[1]]:
             raise Wrong(
-                f"{case}. Both are equally good; the one that ends first is wanted, then the one that starts first",
-                share,
+                f"{case}. Both are equally good; the one that ends first is wanted, then the one that starts first"
             )
         if found[0] == top[0] or found[1] == top[1]:
-            raise Wrong(f"{case}. You fix the best start or the best end first; only their sum decides", share)
-        raise Wrong(case, share)
+            raise Wrong(f"{case}. You fix the best start or the best end first; only their sum decides")
+        raise Wrong(case)
+
+    judge_each(PASSES, judge, "windows")
     return f"right on all {len(PASSES)} windows, with one look at each token"
 
 
@@ -158,6 +161,7 @@ CUTS = [
     ([0.9, 0.8], [0, 0], 0.5),
     ([0.9, 0.8, 0.7], [0, 1, 1], 0.6),
     ([0.3, 0.2], [1, 1], 0.9),
+    ([0.2, 0.5, 0.9, 0.4], [0, 0, 1, 1], 1.0),
 ]
 
 
@@ -174,36 +178,34 @@ def _cuts(probabilities, right, wanted) -> list[float]:
 @checker("7.3")
 def check_sure_enough(sure_enough) -> str:
     """``sure_enough(probabilities, right, wanted)``: the lowest probability that keeps the share right, or None."""
-    for k, (probabilities, right, wanted) in enumerate(CUTS):
-        cuts, share = _cuts(probabilities, right, wanted), k / len(CUTS)
+
+    def judge(probabilities, right, wanted: float) -> None:
+        cuts = _cuts(probabilities, right, wanted)
         expected = cuts[0] if cuts else None
         found = call(sure_enough, list(probabilities), list(right), wanted)
         if found == expected:
-            continue
+            return
         case = f"probabilities {probabilities}, right {right}, wanted {wanted}: you return {found}, expected {expected}"
         if expected is None:
-            raise Wrong(f"{case}. No cut keeps the share, so there is none to return", share)
+            raise Wrong(f"{case}. No cut keeps the share, so there is none to return")
         if found is None:
             ordered = sorted(zip(probabilities, right), reverse=True)
             if not ordered[0][1]:
-                raise Wrong(
-                    f"{case}. The surest answer is wrong, but further down the share is high enough: go on", share
-                )
-            raise Wrong(f"{case}. That cut keeps exactly the share wanted, or more", share)
+                raise Wrong(f"{case}. The surest answer is wrong, but further down the share is high enough: go on")
+            raise Wrong(f"{case}. That cut keeps exactly the share wanted, or more")
         if found not in probabilities:
-            raise Wrong(f"{case}. One of the probabilities is wanted", share)
+            raise Wrong(f"{case}. One of the probabilities is wanted")
         if len(cuts) > 1 and found == cuts[-1]:
-            raise Wrong(f"{case}. That cut does, but it is the highest; the lowest answers more questions", share)
+            raise Wrong(f"{case}. That cut does, but it is the highest; the lowest answers more questions")
         if found in cuts:
-            raise Wrong(
-                f"{case}. The share sinks below what is wanted and rises again further down: try every cut", share
-            )
+            raise Wrong(f"{case}. The share sinks below what is wanted and rises again further down: try every cut")
         above = [r for p, r in zip(probabilities, right) if p >= found]
         if probabilities.count(found) > 1:
             raise Wrong(
                 f"{case}. {probabilities.count(found)} answers have the probability {found}, and all of them are kept: "
-                f"{sum(above)} of {len(above)} right",
-                share,
+                f"{sum(above)} of {len(above)} right"
             )
-        raise Wrong(f"{case}. From {found} on {sum(above)} of {len(above)} are right, which is not enough", share)
+        raise Wrong(f"{case}. From {found} on {sum(above)} of {len(above)} are right, which is not enough")
+
+    judge_each(CUTS, judge, "lists")
     return "right: the lowest cut that keeps its promise"

@@ -2,7 +2,7 @@
 
 import torch
 
-from . import Wrong, call, checker
+from . import Wrong, call, call_each, checker, complain_of_errors, judge_each, partly
 
 
 @checker("8.1")
@@ -19,25 +19,27 @@ def check_count_once(count_once) -> str:
         ([first, bias, first.detach(), first.detach()], 16, "a tensor under several names"),
         ([first, second, bias, other_bias, first.detach()], 32, "all of that together"),
     ]
-    for k, (tensors, right, kind) in enumerate(cases):
+
+    def judge(tensors, right: int, kind: str) -> None:
         found = call(count_once, list(tensors))
         if isinstance(found, torch.Tensor):
             found = found.item()
         if found == right:
-            continue
-        share = k / len(cases)
+            return
         case = f"{kind}: you count {found!r}, expected {right}"
         if found == len(tensors) and right != len(tensors):
-            raise Wrong(f"{case}. You count tensors; the numbers in them are wanted, tensor.numel()", share)
+            raise Wrong(f"{case}. You count tensors; the numbers in them are wanted, tensor.numel()")
         if found == sum(len(tensor) for tensor in tensors):
-            raise Wrong(f"{case}. len(tensor) counts rows only; tensor.numel() counts all its numbers", share)
+            raise Wrong(f"{case}. len(tensor) counts rows only; tensor.numel() counts all its numbers")
         if kind == "a tensor that is there twice" and found == sum(tensor.numel() for tensor in tensors):
-            raise Wrong(f"{case}. The same memory is counted more than once; keep the data_ptr() you have seen", share)
+            raise Wrong(f"{case}. The same memory is counted more than once; keep the data_ptr() you have seen")
         if kind == "two tensors of one shape":
-            raise Wrong(f"{case}. They are alike in shape only; each has memory of its own", share)
+            raise Wrong(f"{case}. They are alike in shape only; each has memory of its own")
         if kind == "two tensors of equal numbers":
-            raise Wrong(f"{case}. They hold equal numbers, but each has memory of its own", share)
-        raise Wrong(f"{case}. Two objects can stand for one memory; data_ptr() tells where it begins", share)
+            raise Wrong(f"{case}. They hold equal numbers, but each has memory of its own")
+        raise Wrong(f"{case}. Two objects can stand for one memory; data_ptr() tells where it begins")
+
+    judge_each(cases, judge, "lists")
     return "right: every memory once, whatever its shape, its numbers and its names"
 
 
@@ -55,8 +57,9 @@ def check_verdict(verdict) -> str:
         ([79.0], [78.0], "undecided", "single"),
         ([90.0], [70.0, 71.0], "undecided", "single"),
     ]
-    verdicts = [call(verdict, list(first), list(second)) for first, second, *_ in cases]
-    share = sum(given == case[2] for given, case in zip(verdicts, cases)) / len(cases)
+    verdicts = call_each(verdict, [(list(first), list(second)) for first, second, *_ in cases])
+    good = [given == case[2] for given, case in zip(verdicts, cases)]
+    complain_of_errors(verdicts, good, lambda k: f"{cases[k][0]} against {cases[k][1]}", "pairs")
     means = [_by(lambda scores: sum(scores) / len(scores), first, second) for first, second, *_ in cases]
     tops = [_by(max, first, second) for first, second, *_ in cases]
     firsts = [_by(lambda scores: scores[0], first, second) for first, second, *_ in cases]
@@ -65,21 +68,23 @@ def check_verdict(verdict) -> str:
             continue
         case = f"{first} against {second}: you say {given!r}, but it is {right!r}"
         if given not in ("first", "second", "undecided"):
-            raise Wrong(f"you return {given!r}; one of the words first, second, undecided is wanted", share)
+            raise partly(f"you return {given!r}; one of the words first, second, undecided is wanted", good, "pairs")
         if kind == "apart":
-            raise Wrong(f"{case}. Every score of one is above every score of the other, and higher is better", share)
+            raise partly(
+                f"{case}. Every score of one is above every score of the other, and higher is better", good, "pairs"
+            )
         if kind == "of different number":
-            raise Wrong(f"{case}. The two need not have the same number of seeds", share)
+            raise partly(f"{case}. The two need not have the same number of seeds", good, "pairs")
         for guesses, what in ((means, "the means"), (tops, "the best runs"), (firsts, "one run of each")):
             if verdicts == guesses:
-                raise Wrong(
-                    f"{case}. You compare {what}; the spread of the seeds decides whether that says much", share
+                raise partly(
+                    f"{case}. You compare {what}; the spread of the seeds decides whether that says much", good, "pairs"
                 )
         if kind == "single":
-            raise Wrong(f"{case}. One run says nothing about spread; ask for two of each at least", share)
+            raise partly(f"{case}. One run says nothing about spread; ask for two of each at least", good, "pairs")
         if kind == "touching":
-            raise Wrong(f"{case}. The worst of one is only as good as the best of the other", share)
-        raise Wrong(f"{case}. The ranges overlap, so another seed could turn the order round", share)
+            raise partly(f"{case}. The worst of one is only as good as the best of the other", good, "pairs")
+        raise partly(f"{case}. The ranges overlap, so another seed could turn the order round", good, "pairs")
     return "right: decided only where no seed of the one reaches the other"
 
 
@@ -92,17 +97,17 @@ def _by(measure, first: list[float], second: list[float]) -> str:
 def check_distance_rows(distance_rows) -> str:
     """``distance_rows(length, span)``: (length, length), the row of DeBERTa's table that position i uses for j."""
     cases = [(3, 8), (5, 8), (4, 2), (9, 3), (1, 1)]
-    for k, (length, span) in enumerate(cases):
+
+    def judge(length: int, span: int) -> None:
         places = range(length)
         right = [[max(0, min(i - j + span, 2 * span - 1)) for j in places] for i in places]
         given = call(distance_rows, length, span)
         found = [[int(x) for x in row] for row in given]
         if found == right:
-            continue
-        share = k / len(cases)
+            return
         case = f"distance_rows({length}, {span})"
         if len(found) != length or any(len(row) != length for row in found):
-            raise Wrong(f"{case} should have {length} rows of {length} numbers", share)
+            raise Wrong(f"{case} should have {length} rows of {length} numbers")
         for wrong, message in (
             (
                 [list(column) for column in zip(*right)],
@@ -126,9 +131,9 @@ def check_distance_rows(distance_rows) -> str:
             ),
         ):
             if found == wrong:
-                raise Wrong(f"{case} gave {found}: {message}", max(share, 0.3))
+                raise Wrong(f"{case} gave {found}: {message}", 0.3)
         row, column = next((i, j) for i in places for j in places if found[i][j] != right[i][j])
-        raise Wrong(
-            f"{case}: for i = {row}, j = {column} you give {found[row][column]}, expected {right[row][column]}", share
-        )
+        raise Wrong(f"{case}: for i = {row}, j = {column} you give {found[row][column]}, expected {right[row][column]}")
+
+    judge_each(cases, judge, "tables")
     return "right, for short texts and for those longer than the table"

@@ -2,7 +2,7 @@
 
 import re
 
-from . import Wrong, call, checker
+from . import Wrong, call, checker, judge_each
 
 TEXTS = {
     "three passages": "Ann bakes.\n\nBen braids. He hums.\n\nCleo sells.",
@@ -32,33 +32,32 @@ def _passage(document: str, start: int) -> tuple[int, int]:
 @checker("9.1")
 def check_passage_of(passage_of) -> str:
     """``passage_of(document, start)``: characters (start, end) of the passage around a character."""
-    for k, (name, answer, occurrence, kind) in enumerate(PASSAGES):
-        document, share = TEXTS[name], k / len(PASSAGES)
+
+    def judge(name: str, answer: str, occurrence: int, kind: str) -> None:
+        document = TEXTS[name]
         start = [m.start() for m in re.finditer(re.escape(answer), document)][occurrence]
         right, found = _passage(document, start), call(passage_of, document, start)
         if isinstance(found, str):
-            raise Wrong(
-                "you return a text; its place is wanted, (start, end): a text alone cannot be found again", share
-            )
+            raise Wrong("you return a text; its place is wanted, (start, end): a text alone cannot be found again")
         found = tuple(int(place) for place in found)
         if found == right:
-            continue
+            return
         if len(found) != 2:
-            raise Wrong(f"you return {len(found)} numbers; a start and an end are wanted", share)
+            raise Wrong(f"you return {len(found)} numbers; a start and an end are wanted")
         case = f"{kind} ({document!r}, start {start}): you return {found}, which is {document[slice(*found)]!r}"
         if found[1] < found[0] or found[0] < 0 or (found[0] == 1 and right[0] == 0):
-            raise Wrong(
-                f"{case}. find and rfind give -1 where there is no blank line: then the text's edge counts", share
-            )
+            raise Wrong(f"{case}. find and rfind give -1 where there is no blank line: then the text's edge counts")
         if document[slice(*found)] == document[slice(*right)]:
-            raise Wrong(f"{case}. The words are right, the place is not: they stand in the text twice", share)
+            raise Wrong(f"{case}. The words are right, the place is not: they stand in the text twice")
         if found[0] == max(right[0] - 2, 0) and found[0] != right[0]:
-            raise Wrong(f"{case}. The passage begins behind the blank line, which takes two characters", share)
+            raise Wrong(f"{case}. The passage begins behind the blank line, which takes two characters")
         if document[slice(*found)].strip() == document[slice(*right)].strip():
-            raise Wrong(f"{case}. Leave the blank line out, and nothing else", share)
+            raise Wrong(f"{case}. Leave the blank line out, and nothing else")
         if "\n" in document[slice(*right)] and found[1] - found[0] < right[1] - right[0]:
-            raise Wrong(f"{case}. A single line break does not end a passage, a blank line does (two breaks)", share)
-        raise Wrong(f"{case}; expected {document[slice(*right)]!r}", share)
+            raise Wrong(f"{case}. A single line break does not end a passage, a blank line does (two breaks)")
+        raise Wrong(f"{case}; expected {document[slice(*right)]!r}")
+
+    judge_each(PASSAGES, judge, "passages")
     return f"right in all {len(PASSAGES)} cases: now an answer can be shown with the passage it comes from"
 
 
@@ -88,30 +87,33 @@ def _rows(titles: list[str]) -> list[dict]:
 @checker("9.2")
 def check_split_by_document(split_by_document) -> str:
     """``split_by_document(examples, every)``: (train, held out), every so-many-th document held out whole."""
-    for k, (titles, every) in enumerate(SPLITS):
-        rows, share = _rows(titles), k / len(SPLITS)
+
+    def judge(titles: list[str], every: int) -> None:
+        rows = _rows(titles)
         found = call(split_by_document, [dict(row) for row in rows], every)
         if not isinstance(found, tuple | list) or len(found) != 2:
-            raise Wrong("two lists are wanted: the examples to train on, and those held out", share)
+            raise Wrong("two lists are wanted: the examples to train on, and those held out")
         train, held = ([row["id"] for row in part] for part in found)
         right = [[row["id"] for row in part] for part in _split(rows, every)]
         if [train, held] == right:
-            continue
+            return
         case = f"contexts {titles}, every {every}: held out are {held}, expected {right[1]}"
         if [held, train] == right:
-            raise Wrong(f"{case}. The two lists are exchanged: training examples come first", share)
+            raise Wrong(f"{case}. The two lists are exchanged: training examples come first")
         if sorted(train + held) != sorted(row["id"] for row in rows):
-            raise Wrong(f"{case}. Each example belongs into exactly one of the lists", share)
+            raise Wrong(f"{case}. Each example belongs into exactly one of the lists")
         contexts = {row["id"]: row["context"] for row in rows}
         both = {contexts[i] for i in train} & {contexts[i] for i in held}
         if both:
-            raise Wrong(f"{case}. {min(both)!r} is on both sides: hold out whole documents, not examples", share)
+            raise Wrong(f"{case}. {min(both)!r} is on both sides: hold out whole documents, not examples")
         if [sorted(train), sorted(held)] == [sorted(part) for part in right]:
-            raise Wrong(f"{case}. The right examples, but keep them in their order", share)
+            raise Wrong(f"{case}. The right examples, but keep them in their order")
         ordered = sorted({row["context"] for row in rows})
         if {contexts[i] for i in held} == {c for n, c in enumerate(ordered, 1) if n % every == 0}:
-            raise Wrong(f"{case}. Number the documents as they first appear, not by the alphabet", share)
-        raise Wrong(f"{case}. Documents are numbered from 1; those whose number {every} divides are held out", share)
+            raise Wrong(f"{case}. Number the documents as they first appear, not by the alphabet")
+        raise Wrong(f"{case}. Documents are numbered from 1; those whose number {every} divides are held out")
+
+    judge_each(SPLITS, judge, "lists")
     return f"right on all {len(SPLITS)} lists: no document on both sides"
 
 
@@ -137,37 +139,35 @@ def _places(document: str, answer: str) -> list[tuple[int, int]]:
 @checker("9.3")
 def check_places_of(places_of) -> str:
     """``places_of(document, answer)``: all (start, end) where it stands, whatever the case and the white space."""
-    for k, (document, answer, kind) in enumerate(PLACES):
-        right, share = _places(document, answer), k / len(PLACES)
+
+    def judge(document: str, answer: str, kind: str) -> None:
+        right = _places(document, answer)
         try:
             found = call(places_of, document, answer)
         except re.error as error:
-            raise Wrong(
-                f"{kind} ({answer!r}): your pattern is broken ({error}). Escape the answer's words", share
-            ) from error
+            raise Wrong(f"{kind} ({answer!r}): your pattern is broken ({error}). Escape the answer's words") from error
         found = [tuple(int(place) for place in span) for span in found]
         if found == right:
-            continue
+            return
         case = f"{kind} (document {document!r}, answer {answer!r}): you return {found}, expected {right}"
         if any(len(span) != 2 for span in found):
-            raise Wrong(f"{case}. Each place is a start and an end", share)
+            raise Wrong(f"{case}. Each place is a start and an end")
         if sorted(found) == sorted(right):
-            raise Wrong(f"{case}. The right places, but from left to right, please", share)
+            raise Wrong(f"{case}. The right places, but from left to right, please")
         if found and len(found) < len(right) and set(found) < set(right):
-            raise Wrong(f"{case}. Some are missing: all places are wanted, in any case", share)
+            raise Wrong(f"{case}. Some are missing: all places are wanted, in any case")
         if not found and "\n" in document + answer:
-            raise Wrong(f"{case}. Between two words any white space will do, and around the answer none counts", share)
+            raise Wrong(f"{case}. Between two words any white space will do, and around the answer none counts")
         if not found and answer not in document and answer.lower() in document.lower():
-            raise Wrong(f"{case}. Capitals are not to matter", share)
+            raise Wrong(f"{case}. Capitals are not to matter")
         if not found:
-            raise Wrong(f"{case}. Escape the answer: its signs are meant as they are", share)
+            raise Wrong(f"{case}. Escape the answer: its signs are meant as they are")
         if len(found) > len(right):
-            raise Wrong(
-                f"{case}. That is more than is there: escape the answer, and return nothing for no place", share
-            )
+            raise Wrong(f"{case}. That is more than is there: escape the answer, and return nothing for no place")
         raise Wrong(
             f"{case}, which is {document[slice(*right[0])]!r}. Count characters of the document as it was given, not of a "
-            "copy that you have changed",
-            share,
+            "copy that you have changed"
         )
+
+    judge_each(PLACES, judge, "documents")
     return f"right in all {len(PLACES)} cases: an answer from anywhere can be checked against the text"

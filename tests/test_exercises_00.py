@@ -1,0 +1,101 @@
+"""Answers to the exercises of lesson 00, the tour, right and wrong (``test_exercises.py`` tries them)."""
+
+from exercise_checks import Answers, answers, give_partial_credit
+
+from qa_helpers.exercises import lesson00
+
+
+def spans(starts, forwards=lambda start, end: start <= end):
+    return [(start, end) for start in range(len(starts)) for end in range(len(starts)) if forwards(start, end)]
+
+
+def best_span(starts, ends):
+    return max(spans(starts), key=lambda span: starts[span[0]] + ends[span[1]])
+
+
+def best_span_with_loops(starts, ends):
+    best, highest = None, float("-inf")
+    for start, start_logit in enumerate(starts):
+        for end in range(start, len(ends)):
+            if start_logit + ends[end] > highest:
+                best, highest = [start, end], start_logit + ends[end]
+    return best
+
+
+def apart(starts, ends):
+    return starts.index(max(starts)), ends.index(max(ends))
+
+
+def greedy(starts, ends):
+    start = starts.index(max(starts))
+    return start, max(range(start, len(ends)), key=lambda end: ends[end])
+
+
+def two_tokens_at_least(starts, ends):
+    longer = spans(starts, lambda start, end: start < end) or [(0, 0)]
+    return max(longer, key=lambda span: starts[span[0]] + ends[span[1]])
+
+
+def one_too_far(starts, ends):
+    start, end = best_span(starts, ends)
+    return start, end + 1
+
+
+@answers("0.1")
+def best_span_answers():
+    return Answers(
+        right=[best_span_with_loops, best_span],
+        wrong={
+            "ends before it starts": apart,
+            "settle one side first": greedy,
+            "may be one token long": two_tokens_at_least,
+            "not the one behind it": one_too_far,
+            "turns the order round": lambda s, e: max(spans(s), key=lambda span: s[span[0]] * e[span[1]]),
+            "The place is wanted": lambda s, e: max(s[i] + e[j] for i, j in spans(s)),
+            "a start and an end": lambda s, e: (*best_span(s, e), 0),
+            "only the tokens 0 to": lambda s, e: (best_span(s, e)[0], -1),
+        },
+    )
+
+
+def percent(met, divide=None):
+    def score(predictions, answers):
+        points = [met(prediction, own) for prediction, own in zip(predictions, answers)]
+        return 100 * sum(points) / (divide or len)(answers)
+
+    return score
+
+
+def percent_with_loops(predictions, answers):
+    right = 0
+    for k in range(len(predictions)):
+        for answer in answers[k]:
+            if predictions[k] == answer:
+                right += 1
+                break
+    return right / len(predictions) * 100
+
+
+@answers("0.2")
+def exact_match_percent_answers():
+    return Answers(
+        right=[percent_with_loops, percent(lambda prediction, own: prediction in own)],
+        wrong={
+            "Only the first answer": percent(lambda prediction, own: prediction == own[0]),
+            "percent are wanted": lambda predictions, answers: percent_with_loops(predictions, answers) / 100,
+            "That is how many": lambda predictions, answers: (
+                percent_with_loops(predictions, answers) / 100 * len(answers)
+            ),
+            "a question counts once": percent(lambda p, own: own.count(p), lambda answers: sum(map(len, answers))),
+            "still one right answer": percent(lambda prediction, own: own.count(prediction)),
+            "compares whole texts": percent(lambda prediction, own: any(prediction in one for one in own)),
+        },
+    )
+
+
+def test_partial_credit():
+    assert "of 6 windows right" in give_partial_credit(lesson00.check_best_span, apart, 0.5, 0.8)
+    first = percent(lambda prediction, own: prediction == own[0])
+    assert "5 of 6 lists right; look at the second" in give_partial_credit(
+        lesson00.check_exact_match_percent, first, 0.8, 0.9
+    )
