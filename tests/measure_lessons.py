@@ -53,7 +53,9 @@ def measure(path: Path) -> None:
     notebook, watch = nbformat.read(path, as_version=4), Watch()
     watch.start()
     begun = time.perf_counter()
-    NotebookClient(notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": path.parent}}).execute()
+    NotebookClient(
+        notebook, timeout=None, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+    ).execute()
     seconds = time.perf_counter() - begun
     watch.stopped.set()
     watch.join()

@@ -109,7 +109,9 @@ def test_times_are_those_of_the_lessons(path):
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
     minutes = re.search(r"\*Time:\* (\d+) minutes", "".join(cells[0]["source"]))[1]
     exercises = [int(n) for n in re.findall(r"### Exercise .*?(\d+) minutes\)", json.dumps(cells))]
-    told = f"**Time.** {minutes} minutes to read and run" + (f", {sum(exercises)} for the exercises" if exercises else "")
+    told = f"**Time.** {minutes} minutes to read and run" + (
+        f", {sum(exercises)} for the exercises" if exercises else ""
+    )
     assert told in section(title_of(path), level=3)
     row = next(line for line in PAGES[0].read_text(encoding="utf-8").splitlines() if f"]({path.name})" in line)
     cells_of_row = [cell.strip() for cell in row.split("|")]
@@ -166,5 +168,10 @@ def test_a_term_is_first_used_and_explained_where_the_glossary_says(term):
     assert first, "no lesson uses the word"
     assert (first.lesson, first.heading) == place(term.first), f"used before: {first.text[:200]}"
     bold = [part for part in passages() if (part.lesson, part.heading) == place(term.explained)]
-    marked = " ".join(mark for part in bold for mark in re.findall(r"\*\*(.+?)\*\*|`(.+?)`|^#+ (.+)$", part.text, re.M) for mark in mark)
+    marked = " ".join(
+        mark
+        for part in bold
+        for mark in re.findall(r"\*\*(.+?)\*\*|`(.+?)`|^#+ (.+)$", part.text, re.M)
+        for mark in mark
+    )
     assert word.search(marked), "it is not set off (bold, code or heading) where it is said to be explained"
