@@ -5,6 +5,8 @@
 # make notebooks  execute the notebooks in place, to commit their outputs
 # make links      write the repository's address into badges and setup cells: make links REPO=owner/name
 # make test-colab play Colab: install the course from a notebook's first cell into what Colab has (four minutes)
+# make site       the lessons as web pages and PDFs: dist/site/index.html
+# make test-site  look at the site in the system's Chromium
 # make student    write dist/student: the lessons with exercises open, without outputs and solutions
 # make teacher    write dist/teacher: everything, with a guide and the sources of assignments for nbgrader
 # make test-nbgrader  hand an assignment out and grade it with nbgrader, in an environment of its own
@@ -17,7 +19,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lab run test unit nbval lint notebooks links test-browser test-colab student teacher test-nbgrader bench assets clean
+.PHONY: lab run test unit nbval lint notebooks links test-browser test-colab student teacher test-nbgrader site test-site bench assets clean
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_FLAGS)
@@ -41,6 +43,12 @@ student teacher: $(READY)
 
 test-nbgrader: $(READY)
 	QA_NBGRADER=1 $(BIN)/python -m pytest -q tests/test_nbgrader.py
+
+site: $(READY)
+	$(BIN)/python tests/site/build.py
+
+test-site: $(READY)
+	$(BIN)/python -m pytest -q tests/site
 
 bench: $(READY)
 	$(if $(and $(CHECKPOINT),$(DATA)),,$(error Name an encoder and SQuAD files: make bench CHECKPOINT=folder DATA=folder))
