@@ -73,7 +73,7 @@ def load_model_once():
 def test_no_text_becomes_markup_anywhere(text, tokenizer):
     for name, shown in all_views(text, tokenizer).items():
         for page in shown if isinstance(shown, list) else [shown]:
-            checked = check_page(page) if name != "render.offset_ruler" else None
+            checked = check_page(page) if name not in ("render.offset_ruler", "_progress.progress") else None
             assert checked is None or not checked.all("style") or "script" not in str(checked.all("style"))
             for tag in ("<script", "<img", "<!--", "<b>out"):
                 assert tag not in page.html, name
