@@ -261,7 +261,10 @@ def pretrain(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, masks and order.")] = 0,
 ):
-    """Pretrain a small encoder by masked language modelling on corpus passages (minutes on two cores)."""
+    """Pretrain a small encoder by masked language modelling on corpus passages (minutes on two cores).
+
+    A run that is cut off leaves nothing in output-dir, and starts over when it is repeated.
+    """
     from .pretraining import PretrainConfig
     from .pretraining import pretrain as run
 
