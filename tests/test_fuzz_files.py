@@ -3,7 +3,7 @@
 "Read right" means: what is returned are exactly the examples that a second, simpler reader (``file_oracle.py``) finds
 in the damaged file, and each of them is sound. Text files are held to the other direction too: where the damage leaves
 a sound file, it must be read. Every number names the same damaged file on every machine. ``QA_FUZZ=10`` tries ten
-times as many (120,000; that run was done once, without a fault).
+times as many (120,000; so many were run once, group by group, without a fault).
 """
 
 import json
