@@ -27,7 +27,10 @@ app = typer.Typer(
 console = Console(highlight=False, quiet=not is_main())  # of several processes, the first one speaks for all
 
 Source = Annotated[
-    str, typer.Option(help="mini, mini_v2, squad, squad_v2, a hub id, a file (SQuAD JSON, JSON lines, CSV, Parquet) or a folder.")
+    str,
+    typer.Option(
+        help="mini, mini_v2, squad, squad_v2, a hub id, a file (SQuAD JSON, JSON lines, CSV, Parquet) or a folder."
+    ),
 ]
 Checkpoint = Annotated[str, typer.Option(help="A shipped name (mini-bert), a hub id (bert-base-cased) or a folder.")]
 TrainedCheckpoint = Annotated[
