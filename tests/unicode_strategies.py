@@ -8,7 +8,7 @@ import os
 import unicodedata
 from contextlib import contextmanager
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 CHECKS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
@@ -35,12 +35,49 @@ PIECES = {
     "special tokens": ["[SEP]", "[CLS]", "<s>", "</s>", "[MASK]", "<pad>", "[UNK]", "▁", "Ġ", "##ing", "<unk>"],
     "composed accents": ["café", "Zoë", "Ærø", "Dvořák", "ḁ̈"],
     "combining marks": ["cafe\u0301", "x\u0301\u0302", "n\u0303o", "\u0301", "\u0327c", "a" + "\u0300" * 12, "\u20dd1"],
-    "emoji": ["😀", "👩\u200d🚀", "👍🏽", "❤\ufe0f", "👨\u200d👩\u200d👧\u200d👦", "🇩🇰", "1\ufe0f\u20e3", "\u200d", "🏽"],
+    "emoji": [
+        "😀",
+        "👩\u200d🚀",
+        "👍🏽",
+        "❤\ufe0f",
+        "👨\u200d👩\u200d👧\u200d👦",
+        "🇩🇰",
+        "1\ufe0f\u20e3",
+        "\u200d",
+        "🏽",
+    ],
     "right to left": ["שָׁלוֹם", "عَرَبِيّ", "سلام", "\u202eabc\u202c", "\u2067עב\u2069", "\u200fx"],
     "other scripts": ["東京", "한국어", "각", "हिन्दी", "สวัสดี", "Ελλάδα", "தமிழ்", "ქართული", "ᚠᚢ", "𝔘nicode", "𠀀"],
-    "changed by normalisation": ["ﬁne", "２０", "①", "Straße", "İstanbul", "ǅ", "Ω", "Å", "㎏", "ﷺ", "ſ", "ª", "㍿", "ﾊﾟ"],
+    "changed by normalisation": [
+        "ﬁne",
+        "２０",
+        "①",
+        "Straße",
+        "İstanbul",
+        "ǅ",
+        "Ω",
+        "Å",
+        "㎏",
+        "ﷺ",
+        "ſ",
+        "ª",
+        "㍿",
+        "ﾊﾟ",
+    ],
     "unseen": ["\u200b", "\u00ad", "\ufeff", "\u200e", "\u2060", "\u034f", "\ufe0f", "\u180e", "\u061c", "\U000e0041"],
-    "control": ["\x00", "\x07", "\x1b[31m", "\x7f", "\x85", "\x9f", "\ufffd", "\ufffe", "\uffff", "\U0010ffff", "\ue000"],
+    "control": [
+        "\x00",
+        "\x07",
+        "\x1b[31m",
+        "\x7f",
+        "\x85",
+        "\x9f",
+        "\ufffd",
+        "\ufffe",
+        "\uffff",
+        "\U0010ffff",
+        "\ue000",
+    ],
     "spaces": [" ", "  ", "\t", "\n", "\r\n", "\r", "\u00a0", "\u202f", "\u3000", "\u2028", "\x0b", "\x0c", "\x1c"],
 }
 PIECE = st.one_of(*(st.sampled_from(pieces) for pieces in PIECES.values()))
@@ -84,7 +121,3 @@ def only_exceptions():
         if name.startswith(("hypothesis", "_pytest", "pytest")):
             raise
         raise AssertionError(f"{name}, which no `except Exception` catches: {error}") from error
-
-
-__all__ = ["BROKEN", "CHARACTER", "CONTEXT", "PIECE", "PIECES", "QUESTION", "has_text", "is_mark", "only_exceptions"]
-__all__ += ["Phase", "texts", "tried"]
