@@ -5,9 +5,12 @@
 # make notebooks  execute the notebooks in place, to commit their outputs
 # make links      write the repository's address into badges and setup cells: make links REPO=owner/name
 # make test-colab play Colab: install the course from a notebook's first cell into what Colab has (four minutes)
+# make site       the lessons as web pages and PDFs: dist/site/index.html
+# make test-site  look at the site in the system's Chromium
 # make student    write dist/student: the lessons with exercises open, without outputs and solutions
 # make teacher    write dist/teacher: everything, with a guide and the sources of assignments for nbgrader
 # make test-nbgrader  hand an assignment out and grade it with nbgrader, in an environment of its own
+# make bench      qa_helpers beside the published recipe, stage by stage: make bench CHECKPOINT=folder DATA=folder
 # make assets     make the small encoders, mini-bert-qa and the comparison again (three hours on one core; nobody needs to)
 # The first call makes a virtual environment in .venv and installs the versions of constraints.txt.
 
@@ -16,7 +19,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lab run test unit nbval lint notebooks links test-browser test-colab student teacher test-nbgrader assets clean
+.PHONY: lab run test unit nbval lint notebooks links test-browser test-colab student teacher test-nbgrader site test-site bench assets clean
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_FLAGS)
@@ -40,6 +43,16 @@ student teacher: $(READY)
 
 test-nbgrader: $(READY)
 	QA_NBGRADER=1 $(BIN)/python -m pytest -q tests/test_nbgrader.py
+
+site: $(READY)
+	$(BIN)/python tests/site/build.py
+
+test-site: $(READY)
+	$(BIN)/python -m pytest -q tests/site
+
+bench: $(READY)
+	$(if $(and $(CHECKPOINT),$(DATA)),,$(error Name an encoder and SQuAD files: make bench CHECKPOINT=folder DATA=folder))
+	$(BIN)/python tests/benchmarks/compare.py --checkpoint '$(CHECKPOINT)' --data '$(DATA)'
 
 test-browser: $(READY)
 	$(BIN)/python -m pytest -q tests/browser

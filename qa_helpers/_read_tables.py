@@ -103,7 +103,11 @@ class _Arrays(ast.NodeTransformer):
         return self.generic_visit(node)
 
     def visit_Call(self, node):
-        of_a_type = all(k.arg == "dtype" and isinstance(k.value, (ast.Name, ast.Constant)) for k in node.keywords)
+        types = [keyword.value for keyword in node.keywords if keyword.arg == "dtype"]  # object, or '<U9'
+        of_a_type = len(types) == len(node.keywords) and all(
+            isinstance(kind, ast.Name) or isinstance(kind, ast.Constant) and isinstance(kind.value, str)
+            for kind in types
+        )
         if isinstance(node.func, ast.Name) and node.func.id == "array" and len(node.args) == 1 and of_a_type:
             return node.args[0]
         return node  # which is no literal, and refused as such

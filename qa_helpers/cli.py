@@ -27,7 +27,10 @@ app = typer.Typer(
 console = Console(highlight=False, quiet=not is_main())  # of several processes, the first one speaks for all
 
 Source = Annotated[
-    str, typer.Option(help="mini, mini_v2, squad, squad_v2, a hub id, a SQuAD JSON file or a folder of them.")
+    str,
+    typer.Option(
+        help="mini, mini_v2, squad, squad_v2, a hub id, a file (SQuAD JSON, JSON lines, CSV, Parquet) or a folder."
+    ),
 ]
 Checkpoint = Annotated[str, typer.Option(help="A shipped name (mini-bert), a hub id (bert-base-cased) or a folder.")]
 TrainedCheckpoint = Annotated[
@@ -261,7 +264,10 @@ def pretrain(
     ] = None,
     seed: Annotated[int, typer.Option(help="Of weights, masks and order.")] = 0,
 ):
-    """Pretrain a small encoder by masked language modelling on corpus passages (minutes on two cores)."""
+    """Pretrain a small encoder by masked language modelling on corpus passages (minutes on two cores).
+
+    A run that is cut off leaves nothing in output-dir, and starts over when it is repeated.
+    """
     from .pretraining import PretrainConfig
     from .pretraining import pretrain as run
 

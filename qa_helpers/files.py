@@ -1,7 +1,8 @@
 """Outputs that are either whole or absent: written under a temporary name, then renamed.
 
 A process that is killed while it writes can leave its temporary file or folder behind (``.NAME.….part``, hidden, beside
-the output); it is in nobody's way, and may be deleted.
+the output); it is in nobody's way, and may be deleted. A folder that is replaced stands aside as ``.NAME.….old/old`` for
+the moment between two renamings; only a process killed in that very moment leaves it there.
 """
 
 import errno

@@ -65,7 +65,7 @@ def plot_span_logits(
     axes.set_xticks(positions, tokens, rotation=90)
     axes.set_xlim(-0.7, len(tokens) - 0.3)
     axes.set_ylabel("logit")
-    axes.set_title(title)
+    axes.set_title(title, pad=22 if title else None)  # the legend stands between title and bars
     axes.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
     return drawn
 

@@ -129,7 +129,8 @@ def fine_tune(
     """Fine-tune a model to answer questions with spans.
 
     Args:
-        model: :class:`ExtractiveQA` or what :func:`qa_helpers.load_model` gave; trained in place.
+        model: :class:`ExtractiveQA` or what :func:`qa_helpers.load_model` gave; trained in place. After an interruption
+            it has the weights it had reached: load it again to start over, or resume from a checkpoint (``save_every``).
         tokenizer: the checkpoint's own.
         train_examples, eval_examples: rows in the course's schema.
         config: see :class:`FineTuneConfig`.

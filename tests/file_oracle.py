@@ -79,7 +79,7 @@ def _cell(text: str):
     try:
         return _load(text)
     except ValueError:
-        bare = re.sub(r"array\((\[[^\]]*\])(?:,\s*dtype=\w+)?\)", r"\1", text)
+        bare = re.sub(r"array\((\[[^\]]*\])(?:,\s*dtype=(?:[^\W\d]\w*|'[^']*'))?\)", r"\1", text)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # what Python thinks of damaged backslashes
             return ast.literal_eval(bare.strip())

@@ -157,7 +157,7 @@ def test_a_write_that_breaks_off_leaves_the_old_file_and_the_old_list(tmp_path, 
     def full(*_, **__):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_text", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     with pytest.raises(OSError, match="no space"):
         notes.add("kettle", "When?", "2010")
     assert file.read_bytes() == before and [row["title"] for row in notes.examples] == ["lamp"]

@@ -107,7 +107,7 @@ def test_a_full_disk_is_said_and_the_list_stays_as_it_is_on_disk(tmp_path, monke
     def full(*_, **__):
         raise OSError("no space left on device")
 
-    monkeypatch.setattr("pathlib.Path.write_text", full)
+    monkeypatch.setattr("pathlib.Path.write_bytes", full)
     annotator.add.click()
     assert "no space left" in said(annotator) and "0 of 12" in said(annotator)
     assert list(tmp_path.iterdir()) == []

@@ -8,7 +8,7 @@ import pytest
 from conftest import REPOSITORY
 from jupyter_client.manager import start_new_kernel
 
-SECONDS = 120  # for one cell, however busy the machine
+SECONDS = 900  # for one cell, however busy the machine
 
 SETUP = """
 import os, threading, time
@@ -38,7 +38,9 @@ class Kernel:
     """A notebook's kernel: run a cell to its end, or interrupt it in the middle."""
 
     def __init__(self):
-        self.manager, self.client = start_new_kernel(kernel_name="python3", cwd=str(REPOSITORY))
+        self.manager, self.client = start_new_kernel(
+            startup_timeout=SECONDS, kernel_name="python3", cwd=str(REPOSITORY)
+        )
 
     def run(self, cell: str, interrupt_at: str | None = None) -> tuple[str, str | None]:
         """(what the cell printed, the name of the error it ended with)."""

@@ -13,7 +13,7 @@ from test_files import ONE, loaded, parquet, refusal, write
 
 import qa_helpers.data as data
 from qa_helpers import load_squad
-from qa_helpers.data import rows_to_dataset
+from qa_helpers.data import FEATURES, rows_to_dataset
 
 # CSV alone.
 
@@ -123,6 +123,17 @@ def test_a_saved_dataset_with_other_columns_comes_in_the_courses_schema(tmp_path
     assert "row 3, answers: no answer, but is_impossible is false" in refusal(tmp_path / "own")
     Dataset.from_list(rows).with_format("numpy").save_to_disk(tmp_path / "own")
     assert loaded(tmp_path / "own") == expected
+
+
+def test_a_saved_dataset_with_the_right_schema_still_gives_no_answers_to_impossible_questions(tmp_path):
+    impossible = [k in (0, 3) for k in range(len(ROWS))]
+    rows_to_dataset(ROWS).add_column("is_impossible", impossible).save_to_disk(tmp_path / "own")
+    assert loaded(tmp_path / "own") == [{**ROWS[0], "answers": {"text": [], "answer_start": []}}, *ROWS[1:]]
+
+
+def test_a_saved_dataset_may_lack_titles(tmp_path):
+    Dataset.from_list([{**row, "title": None} for row in ROWS], features=FEATURES).save_to_disk(tmp_path / "own")
+    assert loaded(tmp_path / "own") == [{**row, "title": ""} for row in ROWS]
 
 
 def test_a_saved_dataset_that_is_not_whole_is_refused(tmp_path):

@@ -11,6 +11,8 @@ import pytest
 import yaml
 from packaging.requirements import Requirement
 
+import qa_helpers
+
 ROOT = Path(__file__).resolve().parent.parent
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["project"]
 NOTEBOOKS = sorted((ROOT / "notebooks").rglob("*.ipynb"))
@@ -104,3 +106,63 @@ def test_nothing_names_this_machine():
         if path.suffix in {".ipynb", ".md", ".py", ".yml", ".toml", ".txt", ".json"} and path != Path(__file__):
             found = re.search("|".join(telling), path.read_text(encoding="utf-8"))
             assert not found, f"{name} holds {found.group()!r}"
+
+
+TOP_LEVEL = [
+    ".ci",
+    ".github",
+    ".gitignore",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "LICENSE",
+    "Makefile",
+    "README.md",
+    "constraints.txt",
+    "environment.yml",
+    "notebooks",
+    "pyproject.toml",
+    "qa_helpers",
+    "tests",
+]
+
+
+def test_the_top_level_holds_what_a_visitor_expects_and_no_more():
+    if not (ROOT / ".git").exists():
+        pytest.skip("not a git checkout, so there is no list of committed files")
+    tracked = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True).stdout.split(
+        "\n"
+    )
+    assert {name.split("/")[0] for name in tracked if name} == set(TOP_LEVEL)
+
+
+def test_the_citation_names_this_version_and_no_person():
+    """Citation File Format 1.2.0: the keys it asks for, and a version that does not lag behind."""
+    citation = yaml.safe_load((ROOT / "CITATION.cff").read_text(encoding="utf-8"))
+    assert citation["cff-version"] == "1.2.0" and citation["message"] and citation["type"] == "software"
+    assert citation["title"] == "Extractive QA in notebooks"
+    assert citation["authors"] == [{"name": "The Extractive QA in notebooks maintainers"}]
+    assert str(citation["version"]) == qa_helpers.__version__
+    assert citation["license"] in PROJECT["license"]
+
+
+def test_contributing_fits_a_page_and_names_targets_and_files_that_exist():
+    text = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+    assert len(text.splitlines()) <= 80
+    rules = re.findall(r"(?m)^([\w -]+):", (ROOT / "Makefile").read_text(encoding="utf-8"))
+    targets = " ".join(rules).split()
+    assert set(re.findall(r"`make ([\w-]+)", text)) <= set(targets)
+    named = [name for name in re.findall(r"`((?:\w+/)+\w+\.(?:py|md|ipynb))`", text) if "NN" not in name]
+    assert named and all((ROOT / name).is_file() for name in named)
+
+
+def test_pictures_of_the_readme_are_small_and_described():
+    text = (ROOT / "README.md").read_text(encoding="utf-8")
+    pictures = [
+        (alt, name) for alt, name in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", text) if not name.startswith("http")
+    ]
+    assert len(pictures) >= 3
+    for alt, name in pictures:
+        assert len(alt.split()) >= 8, f"{name}: an alternative text says what is to be seen"
+        assert (ROOT / name).stat().st_size < 150_000
+    committed = {f"notebooks/images/{path.name}" for path in (ROOT / "notebooks" / "images").iterdir()}
+    assert committed == {name for _, name in pictures}

@@ -6,6 +6,7 @@ loaded differ by rounding only; measured between AVX-512, AVX2 and no vector ins
 1.5e-5 at most of logits up to 10, 1.2e-5 of probabilities, and no answer.
 """
 
+import ast
 import json
 import os
 import re
@@ -75,6 +76,16 @@ def test_shipped_files_are_those_of_their_list(name):
     listed = {line.split("  ")[1] for line in (ASSETS / name / NAME).read_text().splitlines()}
     assert listed == {path.name for path in (ASSETS / name).iterdir()} - {NAME}, "every file is listed"
     assert find_damage(ASSETS / name) is None
+
+
+def test_tests_come_in_one_order():
+    """pytest-xdist refuses tests that its processes collect in different orders; a set has one of its own in each."""
+    for path in sorted((REPOSITORY / "tests").glob("*.py")):
+        for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
+            if isinstance(node, ast.Call) and ast.unparse(node.func).endswith("parametrize"):
+                cases = node.args[1] if len(node.args) > 1 else None
+                unordered = isinstance(cases, ast.Set | ast.SetComp) or ast.unparse(cases or node).startswith("set(")
+                assert not unordered, f"{path.name}, line {node.lineno}: the cases are a set; make them a list"
 
 
 def test_every_shipped_model_has_a_command_that_makes_it():

@@ -1,19 +1,13 @@
-"""What the course does not do: run what a file says, reach for the network unasked, or let a text become markup."""
+"""What the course does not do: run what a file says, or write where a text in it says."""
 
 import ast
-import inspect
 import json
-import os
 import pickle
 import re
 import shutil
-import subprocess
-import sys
 from dataclasses import replace
 from pathlib import Path
 
-import closed_sockets
-import nbformat
 import pytest
 import torch
 import yaml
@@ -21,10 +15,8 @@ from conftest import REPOSITORY, make_example
 from test_resume import interrupted
 from test_training import SHORT, assert_same_weights
 from test_widget_shells import file
-from test_widgets import HOSTILE, hostile_example, views_of
-from widget_pages import check_page
 
-from qa_helpers import FineTuneConfig, QuestionAnswerer, fine_tune, load_model, load_tokenizer, render, widgets
+from qa_helpers import FineTuneConfig, fine_tune, load_model, load_tokenizer, widgets
 from qa_helpers.annotations import Annotations
 from qa_helpers.checksums import write_checksums
 from qa_helpers.corpus import to_squad_json
@@ -34,10 +26,6 @@ from qa_helpers.widgets import ask_box
 
 PACKAGE = REPOSITORY / "qa_helpers"
 MODULES = sorted(PACKAGE.rglob("*.py"))
-
-# ---------------------------------------------------------------------------------------------------------------------
-# No pickle, no remote code
-# ---------------------------------------------------------------------------------------------------------------------
 
 RUNS_WHAT_IT_READS = {
     *("pickle", "cPickle", "dill", "joblib", "shelve", "marshal", "cloudpickle"),  # modules
@@ -182,181 +170,6 @@ def test_training_arguments_that_lie_in_a_checkpoint_are_not_read(checkpoint, to
 def test_a_saved_model_holds_no_pickle(model, tokenizer, tmp_path):
     save_model(model, tokenizer, tmp_path)
     assert {path.suffix for path in tmp_path.iterdir()} <= {".json", ".safetensors", ".txt", ""}
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# No network
-# ---------------------------------------------------------------------------------------------------------------------
-
-COURSE = """
-import sys, time
-import closed_sockets
-from qa_helpers import cli
-import qa_helpers as qa
-
-def run(*words):
-    sys.argv = ["qa-helpers", *words]
-    cli.app(standalone_mode=False)
-
-out = sys.argv[1]
-course = qa.setup()
-course.load_data()
-run("corpus", "--output-dir", f"{out}/corpus", "--examples", "40", "--validation-examples", "10")
-run("train", "--source", f"{out}/corpus", "--output-dir", f"{out}/model", "--max-steps", "2", "--save-every", "1")
-run("evaluate", "--source", f"{out}/corpus", "--checkpoint", f"{out}/model", "--predictions", f"{out}/p.json")
-run("ask", "Who built it?", "--context", "It was built by Ilse Varn.", "--checkpoint", f"{out}/model")
-print("attempts before a hub id:", closed_sockets.attempts)
-time.sleep = lambda seconds: None  # the libraries wait before they try again
-for load, name in ((qa.load_squad, "squad"), (qa.load_model, "someone/something"), (qa.load_tokenizer, "roberta-base")):
-    try:
-        load(name)
-    except ValueError as error:
-        print("refused:", error)
-print("attempts for hub ids:", len(closed_sockets.attempts))
-"""
-
-
-def python(*arguments, **environment):
-    """Run Python with closed sockets, and without the variables that tell the libraries that they are offline."""
-    kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS_"))}
-    path = [str(REPOSITORY / "tests" / "offline"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
-    kept |= {"PYTHONPATH": os.pathsep.join(path), **environment}
-    return subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, env=kept, capture_output=True, text=True)
-
-
-def test_corpus_training_evaluation_and_answering_reach_for_nothing_and_a_hub_id_does(tmp_path):
-    child = python("-c", COURSE, str(tmp_path), HF_HOME=str(tmp_path / "hub"))
-    assert child.returncode == 0, child.stderr
-    assert "attempts before a hub id: []" in child.stdout, child.stderr
-    assert len(re.findall("refused: .*(?i:without a network|needs a network)", child.stdout)) == 3, child.stdout
-    assert int(re.search(r"attempts for hub ids: (\d+)", child.stdout)[1]) > 0, "the sockets are not watched"
-    assert (tmp_path / "p.json").is_file()
-
-
-@pytest.mark.parametrize(
-    "attempt",
-    [
-        "socket.create_connection(('example.org', 80))",
-        "socket.socket().connect(('192.0.2.1', 80))",
-        "socket.socket(socket.AF_INET6).connect(('2001:db8::1', 80))",
-        "socket.socket(type=socket.SOCK_DGRAM).sendto(b'x', ('192.0.2.1', 53))",
-        "socket.socket().connect_ex(('192.0.2.1', 80))",
-        "urllib.request.urlopen('http://example.org')",
-    ],
-)
-def test_closed_sockets_refuse_and_tell(attempt, no_network, capsys):
-    import socket  # noqa: F401
-    import urllib.request  # noqa: F401
-
-    with pytest.raises(OSError, match="the sockets are closed in tests"):
-        eval(attempt)
-    assert len(no_network) == 1 and "something wanted to reach" in capsys.readouterr().err
-    no_network.clear()
-
-
-def test_closed_sockets_reach_this_machine(no_network):
-    import socket
-
-    for family, place in ((socket.AF_INET, "127.0.0.1"), (socket.AF_INET, "localhost")):
-        with socket.create_server((place, 0), family=family) as server, socket.create_connection(server.getsockname()):
-            pass
-    assert closed_sockets.is_local("::1") and not closed_sockets.is_local("127.0.0.1.example.org")
-    assert not no_network
-
-
-def test_the_notebooks_are_compared_with_closed_sockets(tmp_path):
-    """As `make nbval` does it, with a notebook that reaches for the network and says nothing about it."""
-    makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    recipe = re.search(r"(?m)^nbval: \$\(READY\)\n((?:\t.*\n)+)", makefile)[1]
-    # Whole paths: a kernel starts in its notebook's folder.
-    path = re.search(r'\tPYTHONPATH="\$\(CURDIR\)/(tests/offline)', recipe)[1]
-    assert "\nnbval: export NETWORK_LOG = $(CURDIR)/build/network.txt\n" in makefile
-    assert re.search("if test -s build/network.txt; then .*exit 1; fi\n$", recipe)
-    code = (
-        "try:\n    __import__('urllib.request').request.urlopen('http://example.org')\nexcept OSError:\n    print('no')"
-    )
-    told = [nbformat.v4.new_output("stream", name="stdout", text="no\n")]
-    notebook = nbformat.v4.new_notebook(cells=[nbformat.v4.new_code_cell(code, execution_count=1, outputs=told)])
-    nbformat.write(notebook, tmp_path / "reaching.ipynb")
-    child = python(
-        *("-m", "pytest", "-q", "-p", "no:cacheprovider", "--nbval", "--nbval-current-env", str(tmp_path)),
-        PYTHONPATH=str(REPOSITORY / path),
-        NETWORK_LOG=str(tmp_path / "network.txt"),
-    )
-    assert child.returncode == 1 and "1 failed" in child.stdout, child.stdout
-    assert (tmp_path / "network.txt").read_text() == "example.org\n", "told even where a cell's output is not compared"
-
-
-# ---------------------------------------------------------------------------------------------------------------------
-# No markup from texts
-# ---------------------------------------------------------------------------------------------------------------------
-
-
-def all_views(text: str, tokenizer) -> dict[str, render.Html]:
-    """Every function of the package that returns HTML, with a text wherever it takes one: name → what it returned."""
-    example = hostile_example(text)
-    context, question = example["context"], example["question"]
-    encoded = tokenizer(question, context, return_offsets_mapping=True, split_special_tokens=True)
-    ruler = render.offset_ruler(
-        question, context, encoded["offset_mapping"], encoded.sequence_ids(), [text] * len(encoded["input_ids"]), (3, 9)
-    )
-    notes = Annotations({text: context})
-    notes.add(text, question, "Ilse Varn")
-    views = views_of(example, tokenizer)
-    steps = [views.pop(name) for name in list(views) if name.startswith("step")]
-    box = widgets.AskBox(QuestionAnswerer(load_model_once(), tokenizer), question, context)
-    return {
-        **{f"widgets.{name}": shown for name, shown in views.items()},
-        "render.offset_ruler": ruler,
-        "widgets.label_steps": steps,
-        "widgets.annotation_view": widgets.annotation_view(notes, text, question, text, 0, note=text),
-        "widgets._html.message": widgets._html.message(text),
-        "widgets.ask_box.AskBox": box.draw(),
-    }
-
-
-_model = []
-
-
-def load_model_once():
-    import tiny_bert
-    from transformers import BertConfig, BertForQuestionAnswering
-
-    if not _model:
-        _model.append(BertForQuestionAnswering(BertConfig(**tiny_bert.config_values())).eval())
-        tiny_bert.set_weights(_model[0])
-    return _model[0]
-
-
-@pytest.mark.parametrize(
-    "text", [*HOSTILE, "<!-- ", "]]>", "{{7*7}}", "javascript:alert(1)", "</style><script>x</script>"]
-)
-def test_no_text_becomes_markup_anywhere(text, tokenizer):
-    for name, shown in all_views(text, tokenizer).items():
-        for page in shown if isinstance(shown, list) else [shown]:
-            checked = check_page(page) if name != "render.offset_ruler" else None
-            assert checked is None or not checked.all("style") or "script" not in str(checked.all("style"))
-            for tag in ("<script", "<img", "<!--", "<b>out"):
-                assert tag not in page.html, name
-
-
-def test_every_function_that_returns_html_is_among_those_tried(tokenizer):
-    returning = set()
-    for path in MODULES:
-        for node in ast.parse(path.read_text(encoding="utf-8")).body:
-            public = isinstance(node, ast.FunctionDef) and not node.name.startswith("_") and node.returns
-            if public and re.search(r"\bHtml\b", ast.unparse(node.returns)):
-                returning.add(node.name)
-    tried = {name.split(".")[-1] for name in all_views("a lamp", tokenizer)}
-    assert returning <= tried, f"{returning - tried} return HTML and are not tried with hostile texts"
-    assert {"offset_ruler", "answer_view", "span_view", "annotation_view"} <= returning
-
-
-def test_what_stands_in_attributes_of_html_by_hand_is_escaped_or_a_number():
-    """Where HTML is put together by f-strings: no value stands between quotes unless by ``escape`` or ``attributes``."""
-    source = inspect.getsource(render) + inspect.getsource(widgets._html)
-    for value in re.findall(r'(?:title|aria-label|class)="\{([^}]*)\}', source):
-        assert "escape" in value, value
 
 
 # ---------------------------------------------------------------------------------------------------------------------
