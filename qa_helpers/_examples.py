@@ -54,7 +54,7 @@ def example_problems(example: dict) -> list[Problem]:
         if not isinstance(example[field], str) or not example[field].strip():
             report(f"empty_{field}", f"the {field} is empty; fill it in or drop the example")
     for field in ("id", "title", "question", "context"):
-        if isinstance(example.get(field), str) and not _is_unicode(example[field]):
+        if isinstance(example.get(field), str) and not is_unicode(example[field]):
             report("malformed", f"the {field} holds half a surrogate pair, which is no character; repair the text")
     try:
         texts, starts = answers["text"], answers["answer_start"]
@@ -212,7 +212,8 @@ def _kind(value) -> str:
     return type(value).__name__
 
 
-def _is_unicode(text: str) -> bool:
+def is_unicode(text: str) -> bool:
+    """Whether a text is made of characters only: half of a surrogate pair is none, and tokenizers refuse it."""
     try:
         text.encode()
     except UnicodeEncodeError:

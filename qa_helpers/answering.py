@@ -9,6 +9,7 @@ from pathlib import Path
 
 import numpy as np
 
+from ._examples import is_unicode
 from .checkpoints import load_model, load_tokenizer, longest_input, require_offsets
 from .decoding import best_spans
 from .features import check_room, span_text, window_layout
@@ -74,7 +75,8 @@ class QuestionAnswerer:
             dicts where ``top_k`` > 1 and more than one was found; a list of results where several questions were asked.
 
         Raises:
-            ValueError: no or empty question or context, lists of different length, settings that leave no room.
+            ValueError: no or empty question or context, half a surrogate pair in one of them, lists of different length,
+                settings that leave no room.
         """
         if top_k < 1 or max_answer_len < 1:
             raise ValueError(f"top_k and max_answer_len start at 1, got {top_k} and {max_answer_len}")
@@ -102,6 +104,8 @@ class QuestionAnswerer:
                 null_score = min(null_score, null)
             if handle_impossible_answer:
                 answers.append({"score": null_score, "start": 0, "end": 0, "answer": ""})
+            if not answers:
+                raise ValueError(f"context {document[:40]!r}: no span holds any text (only invisible characters?)")
             answers = sorted(answers, key=lambda answer: -answer["score"])[:top_k]
             results.append(answers[0] if len(answers) == 1 else answers)
         return results[0] if len(results) == 1 else results
@@ -134,8 +138,15 @@ class QuestionAnswerer:
         # Probabilities over the context's tokens and [CLS], as the pipeline had them: question tokens do not count.
         counted = [cls, *range(*context_tokens)]
         total = _log_sum_exp(starts[counted]) + _log_sum_exp(ends[counted])
-        for start, end, score in zip(*best_spans(starts, ends, context_tokens, count, max_answer_len)):
-            a, b = self._characters(window, context, int(start), int(end), align_to_words)
+        wanted, spans = count, []
+        while len(spans) < count:  # a span of spaces alone (RoBERTa has tokens for them) is no answer: take another
+            best = list(zip(*best_spans(starts, ends, context_tokens, wanted, max_answer_len)))
+            found = ((self._characters(window, context, int(a), int(b), align_to_words), score) for a, b, score in best)
+            spans = [(a, b, score) for (a, b), score in found if a < b]
+            if len(best) < wanted:
+                break
+            wanted *= 2
+        for a, b, score in spans[:count]:
             probability, text = float(np.exp(score - total)), context[a:b]
             same = next((x for x in answers if x["answer"].lower() == text.lower()), None)
             if same:  # the same words twice (in overlapping windows, or said again) are one answer, as in the pipeline
@@ -189,6 +200,10 @@ def _as_pairs(inputs, question, context) -> list[tuple[str, str]]:
         for what, text in zip(("question", "context"), pair):
             if not isinstance(text, str) or not text.strip():
                 raise ValueError(f"the {what} of input {k} is empty; give some text")
+            if not is_unicode(text):
+                raise ValueError(
+                    f"the {what} of input {k} holds half a surrogate pair, which is no character; repair the text"
+                )
     return [(q.strip(), c) for q, c in pairs]
 
 

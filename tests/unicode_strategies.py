@@ -8,7 +8,7 @@ import os
 import unicodedata
 from contextlib import contextmanager
 
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 
 CHECKS = {"deadline": None, "suppress_health_check": list(HealthCheck)}
@@ -121,7 +121,3 @@ def only_exceptions():
         if name.startswith(("hypothesis", "_pytest", "pytest")):
             raise
         raise AssertionError(f"{name}, which no `except Exception` catches: {error}") from error
-
-
-__all__ = ["BROKEN", "CHARACTER", "CONTEXT", "PIECE", "PIECES", "QUESTION", "has_text", "is_mark", "only_exceptions"]
-__all__ += ["Phase", "texts", "tried"]
