@@ -9,8 +9,8 @@ from pathlib import Path
 
 import numpy as np
 
-from ._examples import is_unicode
 from .checkpoints import load_model, load_tokenizer, longest_input, require_offsets
+from .data import is_unicode
 from .decoding import best_spans
 from .features import check_room, span_text, window_layout
 from .model import MODEL_INPUTS, predict_logits
