@@ -11,6 +11,7 @@ import datasets
 import killed
 import pytest
 from conftest import REPOSITORY
+from test_resume import First
 from test_training import SHORT, assert_same_weights
 
 from qa_helpers import fine_tune, load_model, load_tokenizer, make_features, pretraining
@@ -47,15 +48,19 @@ def unbroken(checkpoint, tokenizer, examples):
 
 
 @pytest.mark.parametrize(
-    "name, whole", [("in_a_checkpoint", ["checkpoint-4"]), ("in_the_last_save", ["checkpoint-8", "checkpoint-12"])]
+    "name, whole, next_step",
+    [("in_a_checkpoint", ["checkpoint-4"], 5), ("in_the_last_save", ["checkpoint-8", "checkpoint-12"], None)],
 )
-def test_training_goes_on_from_the_last_whole_checkpoint(wreck, unbroken, checkpoint, tokenizer, rows, name, whole):
+def test_training_goes_on_from_the_last_whole_checkpoint(
+    wreck, unbroken, checkpoint, tokenizer, rows, name, whole, next_step
+):
     out = assert_killed(wreck, name) / name
     assert [path.name for path in out.iterdir()] == [CHECKPOINTS], "an unfinished run must not look finished"
     histories = sorted((out / CHECKPOINTS).glob("*/history.json"), key=lambda path: len(path.parent.name))
     assert [path.parent.name for path in histories] == whole
-    resumed = load_model(checkpoint)
-    result = fine_tune(resumed, tokenizer, rows, None, replace(CONFIG, output_dir=str(out)))
+    resumed, first = load_model(checkpoint), First()
+    result = fine_tune(resumed, tokenizer, rows, None, replace(CONFIG, output_dir=str(out)), [first])
+    assert first.step == next_step, "it should go on from there, not from the start"
     assert [row["step"] for row in result.history] == [2, 4, 6, 8, 10, 12]
     assert_same_weights(resumed, unbroken)
     assert_same_weights(load_model(out), unbroken)
