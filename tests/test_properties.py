@@ -139,7 +139,7 @@ def assert_least(context, own, tokens, expected, found) -> None:
     assert found == (a + len(text) - len(text.lstrip()), a + len(text.rstrip()))
 
 
-@pytest.mark.parametrize("word", ["a", "é", "日", "x\u0301", "😀", "-"], ids=ascii)
+@pytest.mark.parametrize("word", ["a", "é", "😀"], ids=ascii)
 def test_an_answer_behind_a_word_of_100_000_characters_is_found(tokenizer, word):
     context = f"It says {word * (100_000 // len(word))} and then 1902."
     row = make_row("When?", context, (context.index("1902"), context.index("1902") + 4))

@@ -147,12 +147,10 @@ def test_a_context_that_fits_is_one_window_and_an_empty_one_is_refused(tokenizer
         qa.make_features([row], tokenizer, 64, 8)
 
 
-@pytest.mark.parametrize("word", ["a", "é", "1", "日", "x\u0301", "😀", "\u200b", "-"], ids=ascii)
+@pytest.mark.parametrize("word", ["a", "日", "x\u0301", "\u200b"], ids=ascii)
 def test_windows_are_the_librarys_for_a_word_of_100_000_characters(tokenizer, word):
     long = word * (100_000 // len(word))
-    rows = [unanswered("long", "How long is it?", long), unanswered("between", "What?", f"It is {long} long.")]
-    for row in rows:
-        assert_same_as_library([row], tokenizer, 384, 128)
+    assert_same_as_library([unanswered("long", "How long is it?", f"It is {long} long.")], tokenizer, 384, 128)
     assert_same_as_library([unanswered("asked", f"What is {long}?", "It is long.")], tokenizer, 384, 128)
 
 
