@@ -178,7 +178,8 @@ def decode_answers(
     contexts = list(examples["context"]) if isinstance(examples, Dataset) else [e["context"] for e in examples]
     ids = list(examples["id"]) if isinstance(examples, Dataset) else [e["id"] for e in examples]
     columns = features.select_columns(["context_tokens", "cls_index", "example_index", "example_id"])[:]
-    spans: list[list] = [[] for _ in ids]  # (-score, feature, start token, end token, start character, end character)
+    logits = start_logits, end_logits
+    spans: list[list] = [[] for _ in ids]
     null_scores = [np.inf] * len(ids)
     offsets = Ragged(features, "offset_mapping")
     for batch in _by_length(columns["context_tokens"]):
@@ -187,24 +188,36 @@ def decode_answers(
             example, cls = columns["example_index"][feature], columns["cls_index"][feature]
             null_score = float(start_logits[feature][cls]) + float(end_logits[feature][cls])
             null_scores[example] = min(null_scores[example], null_score)
-        found = best_spans_of_windows(
-            *(
-                [values[feature] for feature in batch]
-                for values in (start_logits, end_logits, columns["context_tokens"])
-            ),
-            n_best,
-            max_answer_length,
-        )
-        for feature, starts, ends, scores in zip(batch, *found):
-            valid = np.isfinite(scores)
-            starts, ends, own = starts[valid], ends[valid], offsets[feature]
-            characters = own[starts, 0].tolist(), own[ends, 1].tolist()
-            columns_of_spans = (-scores[valid]).tolist(), [feature] * len(starts), starts.tolist(), ends.tolist()
-            spans[columns["example_index"][feature]] += zip(*columns_of_spans, *characters)
-    return [
-        _predict(ids[k], contexts[k], spans[k], offsets, null_scores[k], n_best, null_threshold, align_to_words)
-        for k in range(len(ids))
-    ]
+        for feature, own in zip(batch, _spans(batch, columns, logits, offsets, n_best, max_answer_length)):
+            spans[columns["example_index"][feature]] += own
+    predictions = []
+    for k, example_id in enumerate(ids):
+        if not spans[k]:
+            raise ValueError(f"example {example_id!r} has no features: decode all features of the examples together")
+        found, blank = _distinct(contexts[k], spans[k], offsets, n_best, align_to_words)
+        count = n_best
+        while blank and len(found) < n_best:  # spans of white space took the places of answers: look further down
+            count *= 2
+            windows = sorted({span[1] for span in spans[k]})
+            more = sum(_spans(windows, columns, logits, offsets, count, max_answer_length), [])
+            if len(more) == len(spans[k]):
+                break
+            spans[k] = more
+            found, blank = _distinct(contexts[k], more, offsets, n_best, align_to_words)
+        predictions.append(_predict(example_id, found, null_scores[k], null_threshold))
+    return predictions
+
+
+def _spans(windows: Sequence[int], columns: dict, logits, offsets: Ragged, count: int, longest: int) -> list[list]:
+    """The best spans of each window: (-score, feature, start token, end token, start character, end character)."""
+    chosen = [[values[window] for window in windows] for values in (*logits, columns["context_tokens"])]
+    spans = []
+    for window, starts, ends, scores in zip(windows, *best_spans_of_windows(*chosen, count, longest)):
+        valid = np.isfinite(scores)
+        starts, ends, own = starts[valid], ends[valid], offsets[window]
+        columns_of_spans = (-scores[valid]).tolist(), [window] * len(starts), starts.tolist(), ends.tolist()
+        spans.append(list(zip(*columns_of_spans, own[starts, 0].tolist(), own[ends, 1].tolist())))
+    return spans
 
 
 def _by_length(context_tokens: Sequence[tuple[int, int]], size: int = 64) -> list[list[int]]:
@@ -244,11 +257,13 @@ def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
     return start, end
 
 
-def _predict(example_id, context, spans, offsets, null_score, n_best, null_threshold, align_to_words) -> Prediction:
-    if not spans:
-        raise ValueError(f"example {example_id!r} has no features: decode all features of the examples together")
+def _distinct(
+    context: str, spans: list, offsets: Ragged, n_best: int, align_to_words: bool
+) -> tuple[dict[tuple[int, int], tuple[float, str]], bool]:
+    """Characters → (score, text) of the ``n_best`` best spans that hold text; and whether some held none."""
     spans.sort()  # best first; ties by window, then start, then end
     found: dict[tuple[int, int], tuple[float, str]] = {}
+    blank = False
     for minus_score, feature, start, end, a, b in spans:
         if a >= b or context[a].isspace() or context[b - 1].isspace() or context[b : b + 1] >= FIRST_COMBINING:
             a, b, text = span_text(context, offsets[feature], start, end)
@@ -259,8 +274,14 @@ def _predict(example_id, context, spans, offsets, null_score, n_best, null_thres
             text = context[a:b]
         if text:  # neighbouring windows share tokens: the same characters count once, with their best score
             found.setdefault((a, b), (-minus_score, text))
+        else:
+            blank = True
         if len(found) == n_best:
             break
+    return found, blank
+
+
+def _predict(example_id: str, found: dict, null_score: float, null_threshold: float | None) -> Prediction:
     if not found:
         raise ValueError(f"example {example_id!r}: no span holds any text; is its context empty?")
     scores = np.array([score for score, _ in found.values()])
