@@ -269,7 +269,9 @@ def test_a_cut_off_file_says_where_it_ends(tmp_path):
     assert "damaged or not what its name says" in refusal(write(tmp_path / "dev.parquet", whole[:-9]))
 
 
-@pytest.mark.parametrize("text", ["[" * 200_000, '{"a":' * 100_000, '[{"question": ' + "[" * 5000 + "]" * 5000 + "}]"])
+@pytest.mark.parametrize(
+    "text", ["[" * 200_000, '{"a":' * 100_000, '[{"question": ' + "[" * 100_000 + "]" * 100_000 + "}]"]
+)
 def test_deep_nesting_is_refused(tmp_path, text):
     assert "nested too deeply" in refusal(write(tmp_path / "dev.json", text))
     assert "line 1: nested too deeply" in refusal(write(tmp_path / "dev.jsonl", text))
