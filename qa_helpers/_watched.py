@@ -4,7 +4,6 @@ import math
 import shutil
 from pathlib import Path
 
-import numpy as np
 import torch
 from datasets import Dataset
 from transformers import Trainer
@@ -12,6 +11,7 @@ from transformers import Trainer
 from ._unfinished import whole_checkpoints
 from .faults import explain_out_of_memory, smaller_batches
 from .files import explain_full_disk, require_space
+from .ragged import Ragged
 
 _CHECK_EVERY = 10  # steps between looks at the loss on a GPU, which has to wait for each look
 
@@ -93,12 +93,8 @@ class WatchedTrainer(Trainer):
             return ""
         mask = torch.ones_like(ids) if mask is None else mask
         wanted = {tuple(row[kept.bool()].tolist()) for row, kept in zip(ids.cpu(), mask.cpu())}
-        columns = self.windows.with_format("numpy")
-        names = [
-            str(name)
-            for name, row in zip(columns["example_id"][:], columns["input_ids"][:])
-            if tuple(np.asarray(row).tolist()) in wanted
-        ]
+        rows = zip(self.windows["example_id"], Ragged(self.windows, "input_ids"))
+        names = [name for name, row in rows if tuple(row.tolist()) in wanted]
         return f", in a batch of windows of the examples {', '.join(map(repr, dict.fromkeys(names)))}"
 
     def _go_on(self) -> str:

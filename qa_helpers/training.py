@@ -150,8 +150,8 @@ def fine_tune(
     cut = {"tokenizer": tokenizer, "max_length": config.max_length, "stride": config.stride}
     with main_process_first():  # the others find the features in its cache
         features = make_features(train_examples, **cut)
-    lengths = Ragged(features, "input_ids").lengths
-    check_fits(model, Ragged(features, "input_ids"), lengths)
+    ids = Ragged(features, "input_ids")
+    check_fits(model, ids, ids.lengths)
     evaluate = None
     if eval_examples is not None:
         limits = {"n_best": config.n_best, "max_answer_length": config.max_answer_length}
@@ -175,7 +175,7 @@ def fine_tune(
             history.rows, history.earlier = read_history(last)
         args = _arguments(config, folder)
         order = TrainingOrder(
-            lengths,
+            ids.lengths,
             config.batch_size,
             config.gradient_accumulation,
             config.seed,

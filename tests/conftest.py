@@ -126,6 +126,18 @@ def model(checkpoint):
 
 
 @pytest.fixture(scope="session")
+def unbroken(checkpoint, tokenizer, examples):
+    """A model trained with the short settings of test_training.py, without a break; to compare with, not to train on."""
+    from test_training import SHORT
+
+    from qa_helpers import fine_tune, load_model
+
+    model = load_model(checkpoint)
+    fine_tune(model, tokenizer, examples, None, SHORT)
+    return model
+
+
+@pytest.fixture(scope="session")
 def features(examples, tokenizer):
     """Windows of 40 tokens sharing 12: several for each of the longer contexts."""
     from qa_helpers import make_features

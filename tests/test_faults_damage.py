@@ -132,13 +132,6 @@ def run(unfinished, tmp_path):
     return out / CHECKPOINTS, replace(SHORT, save_every=4, output_dir=str(out))
 
 
-@pytest.fixture(scope="module")
-def unbroken(checkpoint, tokenizer, examples):
-    model = load_model(checkpoint)
-    fine_tune(model, tokenizer, examples, None, SHORT)
-    return model
-
-
 @pytest.mark.parametrize(
     "name, place",
     [

@@ -139,7 +139,7 @@ def test_features_that_find_no_room_are_made_when_there_is_some(disk, examples, 
 
 
 @pytest.mark.parametrize("room", [0, 40_000, 200_000])  # nothing, the configuration, the weights but no optimizer
-def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(disk, checkpoint, tokenizer, examples, room):
+def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(unbroken, disk, checkpoint, tokenizer, examples, room):
     config = replace(SHORT, save_every=4, output_dir=str(disk.folder / "out"))
     with pytest.raises(ValueError, match=r"checkpoint-8 could not be written: 0\.4 MB are needed") as caught:
         fine_tune(load_model(checkpoint), tokenizer, examples, None, config, [Filling(disk, 5, room)])
@@ -147,13 +147,14 @@ def test_a_checkpoint_that_finds_no_room_leaves_the_one_before(disk, checkpoint,
     assert str(disk.folder / "out") in str(caught.value)
     left = disk.folder / "out" / CHECKPOINTS
     assert [path.name for path in left.glob("checkpoint-*")] == ["checkpoint-4"], "half of a checkpoint takes room"
-    resumed, unbroken = load_model(checkpoint), load_model(checkpoint)
+    resumed = load_model(checkpoint)
     fine_tune(resumed, tokenizer, examples, None, config)
-    fine_tune(unbroken, tokenizer, examples, None, SHORT)
     assert_same_weights(resumed, unbroken)
 
 
-def test_a_result_that_finds_no_room_leaves_the_model_before_and_the_steps_done(disk, checkpoint, tokenizer, examples):
+def test_a_result_that_finds_no_room_leaves_the_model_before_and_the_steps_done(
+    unbroken, disk, checkpoint, tokenizer, examples
+):
     out = disk.folder / "out"
     fine_tune(load_model(checkpoint), tokenizer, examples, None, replace(SHORT, max_steps=2, output_dir=str(out)))
     before = contents(out)
@@ -164,9 +165,8 @@ def test_a_result_that_finds_no_room_leaves_the_model_before_and_the_steps_done(
     left = contents(out)
     assert {name: left[name] for name in before} == before
     assert load_model(out).has_trained_head, "the model before can be used"
-    resumed, unbroken = load_model(checkpoint), load_model(checkpoint)
+    resumed = load_model(checkpoint)
     fine_tune(resumed, tokenizer, examples, None, config)
-    fine_tune(unbroken, tokenizer, examples, None, SHORT)
     assert_same_weights(resumed, unbroken)
     assert_same_weights(load_model(out), unbroken)
 

@@ -40,13 +40,6 @@ def assert_killed(wreck, name):
     return folder
 
 
-@pytest.fixture(scope="module")
-def unbroken(checkpoint, tokenizer, examples):
-    model = load_model(checkpoint)
-    fine_tune(model, tokenizer, examples, None, SHORT)
-    return model
-
-
 @pytest.mark.parametrize(
     "name, whole, next_step",
     [("in_a_checkpoint", ["checkpoint-4"], 5), ("in_the_last_save", ["checkpoint-8", "checkpoint-12"], None)],
