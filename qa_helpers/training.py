@@ -7,6 +7,7 @@ many.
 import sys
 import tempfile
 from collections.abc import Sequence
+from contextlib import nullcontext
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import is_torch_tf32_available
 
+from ._dropout import quick_dropout
 from ._order import TrainingOrder
 from ._trainer import CourseTrainer, History, WindowBatches
 from ._unfinished import CHECKPOINTS, describe_run, find_checkpoint, forget_run, read_history, remember_run
@@ -194,8 +196,10 @@ def fine_tune(
         trainer.order = order
         trainer.remove_callback(PrinterCallback)  # it prints every log entry; the history keeps them instead
         trainer.windows, trainer.max_length, trainer.batch_tokens = features, config.max_length, config.batch_tokens
+        on_cpu = args.device.type == "cpu" and not config.compile  # what is compiled draws its numbers itself
         try:
-            trainer.train_from(last)
+            with quick_dropout(model) if on_cpu else nullcontext():
+                trainer.train_from(last)
         finally:
             model.eval()  # after an interruption, too: the model answers with the weights it has reached
         seconds = history.seconds()

@@ -47,7 +47,7 @@ CUPBOARDS = {  # of one room each
     "corpus": {"_check", "_grammar", "_values"},
     "data": {"_arrow_store", "_examples", "_read_json", "_read_tables"},
     "features": {"_windows"},
-    "training": {"_order", "_trainer", "_unfinished", "_watched"},
+    "training": {"_dropout", "_order", "_trainer", "_unfinished", "_watched"},
 }
 
 

@@ -60,7 +60,7 @@ def test_training_lowers_the_loss_and_keeps_a_history(model, tokenizer, examples
         model, tokenizer, examples, examples, replace(SHORT, max_steps=60, evaluate_every=30, log_every=10)
     )
     losses = [row["loss"] for row in result.history if "loss" in row]
-    assert losses[-1] < 0.6 * losses[0]
+    assert losses[-1] < 0.75 * losses[0]  # 0.48 to 0.65 with other seeds
     logged = [row for row in result.history if "loss" in row]
     assert [row["step"] for row in logged] == [10, 20, 30, 40, 50, 60]
     assert all(set(row) == {"step", "epoch", "seconds", "loss", "learning_rate", "grad_norm"} for row in logged)

@@ -8,7 +8,6 @@ from torch import nn
 
 from qa_helpers.machine import count_flops
 from qa_helpers.model import half_precision
-from qa_helpers.ragged import Ragged
 
 
 def matrix_peak(size: int | None = None, seconds: float = 2.0) -> float:
@@ -29,8 +28,8 @@ def matrix_peak(size: int | None = None, seconds: float = 2.0) -> float:
     return 2 * size**3 / best
 
 
-def training_flops(model: nn.Module, features) -> float:
-    """Operations of one pass over the features, forward and backward, had none of them any padding.
+def training_flops(model: nn.Module, lengths) -> float:
+    """Operations of one pass over windows of these lengths, forward and backward, had none of them any padding.
 
     The matrix products of a window grow with its tokens n as a·n + b·n² (attention): two lengths tell a and b.
     """
@@ -49,5 +48,5 @@ def training_flops(model: nn.Module, features) -> float:
 
     short, long = 64, 128
     a, b = np.linalg.solve([[short, short**2], [long, long**2]], [of_window(short), of_window(long)])
-    tokens = Ragged(features, "input_ids").lengths.astype(np.float64)
+    tokens = np.asarray(lengths, np.float64)
     return float((a * tokens + b * tokens**2).sum())
