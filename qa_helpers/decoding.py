@@ -1,7 +1,12 @@
 """Decoding: start and end logits → the best spans → answers, exactly, over all windows of an example."""
 
+import gc
+import math
 from collections.abc import Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
+from functools import partial
+from itertools import chain, repeat
 from typing import NamedTuple
 
 import numpy as np
@@ -22,6 +27,9 @@ class Candidate(NamedTuple):  # twenty are made for every example: a dataclass t
     end: int
     score: float
     probability: float
+
+
+_candidate = partial(tuple.__new__, Candidate)  # Candidate._make, which is half as quick
 
 
 @dataclass(frozen=True)
@@ -175,48 +183,83 @@ def decode_answers(
             f"{len(features)} features, but {len(start_logits)} start and {len(end_logits)} end logits: "
             "were they predicted from these features?"
         )
-    contexts = list(examples["context"]) if isinstance(examples, Dataset) else [e["context"] for e in examples]
-    ids = list(examples["id"]) if isinstance(examples, Dataset) else [e["id"] for e in examples]
-    columns = features.select_columns(["context_tokens", "cls_index", "example_index", "example_id"])[:]
+    if isinstance(examples, Dataset):
+        given = examples.with_format("arrow", columns=["context", "id"])[:].to_pydict()
+    else:
+        given = {name: [row[name] for row in examples] for name in ("context", "id")}
+    contexts, ids = given["context"], given["id"]
+    names = ["context_tokens", "cls_index", "example_index", "example_id"]
+    table = features.with_format("arrow", columns=[*names, "offset_mapping"])[:]
+    columns, offsets = table.select(names).to_pydict(), Ragged(table, "offset_mapping")
     logits = start_logits, end_logits
-    spans: list[list] = [[] for _ in ids]
-    null_scores = [np.inf] * len(ids)
-    offsets = Ragged(features, "offset_mapping")
-    for batch in _by_length(columns["context_tokens"]):
-        for feature in batch:
-            _check_feature(feature, columns, ids, start_logits, end_logits)
-            example, cls = columns["example_index"][feature], columns["cls_index"][feature]
-            null_score = float(start_logits[feature][cls]) + float(end_logits[feature][cls])
-            null_scores[example] = min(null_scores[example], null_score)
-        for feature, own in zip(batch, _spans(batch, columns, logits, offsets, n_best, max_answer_length)):
-            spans[columns["example_index"][feature]] += own
-    predictions = []
-    for k, example_id in enumerate(ids):
-        if not spans[k]:
-            raise ValueError(f"example {example_id!r} has no features: decode all features of the examples together")
-        found, blank = _distinct(contexts[k], spans[k], offsets, n_best, align_to_words)
-        count = n_best
-        while blank and len(found) < n_best:  # spans of white space took the places of answers: look further down
-            count *= 2
-            windows = sorted({span[1] for span in spans[k]})
-            more = sum(_spans(windows, columns, logits, offsets, count, max_answer_length), [])
-            if len(more) == len(spans[k]):
-                break
-            spans[k] = more
-            found, blank = _distinct(contexts[k], more, offsets, n_best, align_to_words)
-        predictions.append(_predict(example_id, found, null_scores[k], null_threshold))
+    with _without_collection():
+        spans: list[list] = [[] for _ in ids]
+        null_scores = [np.inf] * len(ids)
+        for batch in _by_length(columns["context_tokens"]):
+            _check_features(batch, columns, ids, logits)
+            for feature, own in zip(batch, _spans(batch, columns, logits, offsets, n_best, max_answer_length)):
+                example, cls = columns["example_index"][feature], columns["cls_index"][feature]
+                null_score = float(start_logits[feature][cls]) + float(end_logits[feature][cls])
+                null_scores[example] = min(null_scores[example], null_score)
+                spans[example].append(own)
+        predictions = []
+        for k, example_id in enumerate(ids):
+            if not spans[k]:
+                raise ValueError(
+                    f"example {example_id!r} has no features: decode all features of the examples together"
+                )
+            texts, scores, blank = _distinct(contexts[k], spans[k], offsets, n_best, align_to_words)
+            count = n_best
+            while blank and len(texts) < n_best:  # spans of white space took the places of answers: look further down
+                count *= 2
+                windows = sorted(own.window for own in spans[k])
+                more = _spans(windows, columns, logits, offsets, count, max_answer_length)
+                if [len(own.starts) for own in more] == [len(own.starts) for own in spans[k]]:
+                    break
+                spans[k] = more
+                texts, scores, blank = _distinct(contexts[k], more, offsets, n_best, align_to_words)
+            predictions.append(_predict(example_id, texts, scores, null_scores[k], null_threshold))
     return predictions
 
 
-def _spans(windows: Sequence[int], columns: dict, logits, offsets: Ragged, count: int, longest: int) -> list[list]:
-    """The best spans of each window: (-score, feature, start token, end token, start character, end character)."""
+@contextmanager
+def _without_collection():
+    """No search for garbage within it: of thousands of candidates none is, and looking takes longer than making them."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+class _Spans(NamedTuple):
+    """The best spans of one window, best first: a list of numbers for each of their properties."""
+
+    window: int
+    minus_scores: list[float]
+    starts: list[int]
+    ends: list[int]  # of tokens, inclusive
+    first_characters: list[int]
+    beyond_characters: list[int]
+
+    def rows(self):
+        return zip(self.minus_scores, repeat(self.window), *self[2:])
+
+
+def _spans(windows: Sequence[int], columns: dict, logits, offsets: Ragged, count: int, longest: int) -> list[_Spans]:
     chosen = [[values[window] for window in windows] for values in (*logits, columns["context_tokens"])]
+    starts, ends, scores = best_spans_of_windows(*chosen, count, longest)
+    all_valid = np.isfinite(scores).all()
     spans = []
-    for window, starts, ends, scores in zip(windows, *best_spans_of_windows(*chosen, count, longest)):
-        valid = np.isfinite(scores)
-        starts, ends, own = starts[valid], ends[valid], offsets[window]
-        columns_of_spans = (-scores[valid]).tolist(), [window] * len(starts), starts.tolist(), ends.tolist()
-        spans.append(list(zip(*columns_of_spans, own[starts, 0].tolist(), own[ends, 1].tolist())))
+    for window, *tokens, minus_scores in zip(windows, starts, ends, (-scores).tolist()):
+        if not all_valid:
+            minus_scores = [score for score in minus_scores if score < np.inf]  # the others stand at the end
+        first, last = (positions[: len(minus_scores)] for positions in tokens)
+        own = offsets[window]
+        characters = own[first, 0].tolist(), own[last, 1].tolist()
+        spans.append(_Spans(window, minus_scores, first.tolist(), last.tolist(), *characters))
     return spans
 
 
@@ -226,22 +269,26 @@ def _by_length(context_tokens: Sequence[tuple[int, int]], size: int = 64) -> lis
     return [order[k : k + size] for k in range(0, len(order), size)]
 
 
-def _check_feature(feature: int, columns: dict, ids: list[str], start_logits, end_logits) -> None:
+def _check_features(batch: Sequence[int], columns: dict, ids: list[str], logits) -> None:
     """Raise a ValueError if a feature is of other examples, or its logits are too few or not finite."""
-    example, example_id = columns["example_index"][feature], columns["example_id"][feature]
-    if example >= len(ids) or ids[example] != example_id:
-        raise ValueError(
-            f"feature {feature} was made from example {example_id!r}, which is not example {example} of those given: "
-            "decode with the examples that the features were made from, in the same order"
-        )
-    beyond = columns["context_tokens"][feature][1]
-    for logits in (start_logits[feature], end_logits[feature]):
-        if len(logits) < beyond:
-            raise ValueError(f"feature {feature}: {len(logits)} logits for a window of {beyond + 1} tokens")
-        if not np.isfinite(logits).all():
+    finite = all(np.isfinite(np.concatenate([values[feature] for feature in batch])).all() for values in logits)
+    for feature in batch:
+        example, example_id = columns["example_index"][feature], columns["example_id"][feature]
+        if example >= len(ids) or ids[example] != example_id:
             raise ValueError(
-                f"feature {feature} (example {example_id!r}): logits are not finite; did training diverge?"
+                f"feature {feature} was made from example {example_id!r}, which is not example {example} of those given: "
+                "decode with the examples that the features were made from, in the same order"
             )
+        beyond = columns["context_tokens"][feature][1]
+        for values in logits:
+            if len(values[feature]) < beyond:
+                raise ValueError(
+                    f"feature {feature}: {len(values[feature])} logits for a window of {beyond + 1} tokens"
+                )
+            if not (finite or np.isfinite(values[feature]).all()):
+                raise ValueError(
+                    f"feature {feature} (example {example_id!r}): logits are not finite; did training diverge?"
+                )
 
 
 def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
@@ -258,43 +305,50 @@ def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _distinct(
-    context: str, spans: list, offsets: Ragged, n_best: int, align_to_words: bool
-) -> tuple[dict[tuple[int, int], tuple[float, str]], bool]:
-    """Characters → (score, text) of the ``n_best`` best spans that hold text; and whether some held none."""
-    spans.sort()  # best first; ties by window, then start, then end
-    found: dict[tuple[int, int], tuple[float, str]] = {}
+    context: str, spans: Sequence[_Spans], offsets: Ragged, n_best: int, align_to_words: bool
+) -> tuple[dict[tuple[int, int], str], list[float], bool]:
+    """The ``n_best`` best spans that hold text: characters → text, the scores, and whether some held none."""
+    rows = spans[0].rows()
+    if len(spans) > 1:  # best first; ties by window, then start, then end
+        rows = sorted(chain.from_iterable(own.rows() for own in spans))
+    texts: dict[tuple[int, int], str] = {}
+    scores = []
     blank = False
-    for minus_score, feature, start, end, a, b in spans:
-        if a >= b or context[a].isspace() or context[b - 1].isspace() or context[b : b + 1] >= FIRST_COMBINING:
-            a, b, text = span_text(context, offsets[feature], start, end)
-        else:  # as span_text has it, for all but a few spans
-            text = context[a:b]
+    nothing_combines = context.isascii()
+    for minus_score, window, start, end, a, b in rows:
+        text = context[a:b]  # as span_text has it, for all but a few spans
+        if len(text.strip()) < (b - a or 1) or not (nothing_combines or context[b : b + 1] < FIRST_COMBINING):
+            a, b, text = span_text(context, offsets[window], start, end)
         if text and align_to_words:
             a, b = whole_words(context, a, b)
             text = context[a:b]
-        if text:  # neighbouring windows share tokens: the same characters count once, with their best score
-            found.setdefault((a, b), (-minus_score, text))
-        else:
+        if not text:
             blank = True
-        if len(found) == n_best:
-            break
-    return found, blank
+        elif (
+            a,
+            b,
+        ) not in texts:  # neighbouring windows share tokens: the same characters count once, where they are best
+            texts[a, b] = text
+            scores.append(-minus_score)
+            if len(texts) == n_best:
+                break
+    return texts, scores, blank
 
 
-def _predict(example_id: str, found: dict, null_score: float, null_threshold: float | None) -> Prediction:
-    if not found:
+def _predict(
+    example_id: str, texts: dict, scores: list[float], null_score: float, null_threshold: float | None
+) -> Prediction:
+    if not texts:
         raise ValueError(f"example {example_id!r}: no span holds any text; is its context empty?")
-    scores = np.array([score for score, _ in found.values()])
-    weights = np.exp(scores - scores.max())
-    candidates = [
-        Candidate(text, a, b, score, float(weight))
-        for ((a, b), (score, text)), weight in zip(found.items(), weights / weights.sum())
-    ]
-    best = candidates[0]
-    answered = Prediction(
-        example_id, best.text, best.start, best.end, best.score, best.probability, null_score, candidates
-    )
-    return _decide(answered, null_threshold)
+    weights = [math.exp(score - scores[0]) for score in scores]
+    total = sum(weights)
+    starts, ends = zip(*texts)
+    probabilities = [weight / total for weight in weights]
+    n_best = list(map(_candidate, zip(texts.values(), starts, ends, scores, probabilities)))
+    text, start, end, score, probability = n_best[0]
+    if null_threshold is not None and null_score - score > null_threshold:
+        text, start, end = "", 0, 0
+    return Prediction(example_id, text, start, end, score, probability, null_score, n_best)
 
 
 def apply_threshold(predictions: Sequence[Prediction], null_threshold: float | None) -> list[Prediction]:

@@ -8,6 +8,7 @@ from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 import numpy as np
+import pyarrow as pa
 from datasets import Dataset
 
 
@@ -15,15 +16,17 @@ class Ragged(Sequence):
     """A column of lists of numbers as a sequence of arrays, none of them copied.
 
     Args:
-        features: a Dataset, also one that is mapped from disk.
+        features: a Dataset, also one that is mapped from disk, or its Arrow table.
         name: of a column of lists (tokens,) or of lists of pairs (tokens, 2).
 
     Attributes:
         lengths: (rows,) how long each row is.
     """
 
-    def __init__(self, features: Dataset, name: str):
-        table = features.select_columns([name]).with_format("arrow")[:]
+    def __init__(self, features: Dataset | pa.Table, name: str):
+        table = features
+        if isinstance(features, Dataset):
+            table = features.select_columns([name]).with_format("arrow")[:]
         self._chunks, self._firsts, lengths = [], [], []
         first = 0
         for chunk in table[name].chunks:
