@@ -6,6 +6,7 @@ from pathlib import Path
 
 import numpy as np
 import torch
+from torch import nn
 from torch.utils.data import DataLoader, Dataset
 from transformers import TrainerCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
@@ -72,6 +73,23 @@ class CourseTrainer(WatchedTrainer):
         weight = inputs.pop("weight")
         loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         return (loss[0] * weight, loss[1]) if return_outputs else loss * weight
+
+
+def take_off_autocast(model: nn.Module) -> dict:
+    """Let a model compute in its own number format again: Accelerate wraps autocast around its ``forward`` to train it in
+    half precision, and leaves it there.
+
+    Returns:
+        What was taken off; ``vars(model).update(...)`` puts it on again.
+    """
+    taken = {name: vars(model)[name] for name in ("forward", "_original_forward") if name in vars(model)}
+    if "_original_forward" not in taken:
+        return {}
+    del model._original_forward, model.forward
+    original = taken["_original_forward"]
+    if getattr(original, "__func__", None) is not type(model).forward:  # somebody had put another one there before
+        model.forward = original
+    return taken
 
 
 def _as_it_is(batch):

@@ -20,7 +20,7 @@ from transformers.utils import is_torch_tf32_available
 
 from ._dropout import quick_dropout
 from ._order import TrainingOrder
-from ._trainer import CourseTrainer, History, WindowBatches
+from ._trainer import CourseTrainer, History, WindowBatches, take_off_autocast
 from ._unfinished import CHECKPOINTS, describe_run, find_checkpoint, forget_run, read_history, remember_run
 from ._watched import model_size, require_space_for_run
 from .checksums import write_checksums
@@ -160,8 +160,12 @@ def fine_tune(
         rules = {"null_threshold": config.null_threshold, "align_to_words": config.align_to_words}
         evaluation = Evaluation(eval_examples, **cut, batch_size=2 * config.batch_size, **limits, **rules)
 
-        def evaluate() -> Scores:
-            return evaluation.run(model)[0]
+        def evaluate() -> Scores:  # with what will be saved, during training, too
+            autocast = take_off_autocast(model)
+            try:
+                return evaluation.run(model)[0]
+            finally:
+                vars(model).update(autocast)
 
     history = History(config, evaluate, [c.on_history for c in callbacks if hasattr(c, "on_history")])
     with tempfile.TemporaryDirectory() as scratch:
@@ -202,6 +206,7 @@ def fine_tune(
                 trainer.train_from(last)
         finally:
             model.eval()  # after an interruption, too: the model answers with the weights it has reached
+            take_off_autocast(model)
         seconds = history.seconds()
     forget_run(model, folder)
     scores = history.finish(trainer.state)

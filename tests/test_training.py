@@ -43,6 +43,30 @@ def assert_close_weights(a, b, start):
     assert (a - b).norm() < 0.05 * (a - start).norm()
 
 
+@pytest.mark.parametrize("own_class", [True, False])
+def test_after_training_in_bfloat16_a_model_computes_in_float32_again(
+    checkpoint, tokenizer, examples, tmp_path, monkeypatch, own_class
+):
+    model = ExtractiveQA.from_pretrained(checkpoint) if own_class else load_model(checkpoint)
+    before, wrapped_when_scored = set(vars(model)), []
+    run = training.Evaluation.run
+
+    def watched(self, model):
+        wrapped_when_scored.append("forward" in vars(model))
+        return run(self, model)
+
+    monkeypatch.setattr(training.Evaluation, "run", watched)
+    config = replace(SHORT, precision="bf16", evaluate_every=6, output_dir=str(tmp_path / "out"))
+    features = training.make_features(examples, tokenizer, max_length=40, stride=12)
+    for overwrite in (False, True):  # a second training does not wrap the first one's wrapper
+        fine_tune(model, tokenizer, examples, examples, replace(config, overwrite=overwrite))
+        assert set(vars(model)) - before <= {"_begun_runs", "_is_accelerate_prepared"}
+        saved = load_model(tmp_path / "out")
+        for ours, theirs in zip(predict_logits(model, features), predict_logits(saved, features)):
+            assert all((a == b).all() for a, b in zip(ours, theirs))
+    assert wrapped_when_scored == [False] * 4
+
+
 class Poison(TrainerCallback):
     """Makes the weights NaN after a step, as a diverging run does."""
 

@@ -34,6 +34,7 @@ class Settings:
     epochs: float = 1.0
     learning_rate: float = 1e-4
     seed: int = 42
+    precision: str = "auto"  # of qa_helpers; the recipe computes in float32
     scratch: Path = Path("build")
 
 
@@ -70,7 +71,7 @@ class Ours:
         s = self.settings
         config = qa.FineTuneConfig(
             epochs=s.epochs, batch_size=s.batch_size, learning_rate=s.learning_rate, warmup=0.0, seed=s.seed,
-            max_length=s.max_length, stride=s.stride, progress=False,
+            max_length=s.max_length, stride=s.stride, precision=s.precision, progress=False,
         )  # fmt: skip
         result = qa.fine_tune(self.model, self.tokenizer, self.train_examples, None, config)  # makes features again
         self.training_seconds = result.seconds
@@ -196,6 +197,7 @@ def main() -> None:
     parser.add_argument("--output", type=Path, default=Path("build/bench.json"))
     for name in ("train_rows", "dev_rows", "max_length", "stride", "batch_size"):
         parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=getattr(Settings, name))
+    parser.add_argument("--precision", default=Settings.precision, help="qa_helpers trains in it; see FineTuneConfig")
     parser.add_argument("--one", choices=["recipe", "ours"], help=argparse.SUPPRESS)
     parser.add_argument("--settings", help=argparse.SUPPRESS)
     options = parser.parse_args()
@@ -207,7 +209,7 @@ def main() -> None:
         return
     if not (options.data and options.checkpoint):
         parser.error("name a checkpoint and a folder of SQuAD files: make bench CHECKPOINT=folder DATA=folder")
-    names = ("train_rows", "dev_rows", "max_length", "stride", "batch_size")
+    names = ("train_rows", "dev_rows", "max_length", "stride", "batch_size", "precision")
     settings = Settings(
         options.data.resolve(), options.checkpoint.resolve(), **{name: getattr(options, name) for name in names}
     )
