@@ -17,6 +17,7 @@ from ._examples import FEATURES, Problem, example_problems, sound
 from ._examples import is_unicode as is_unicode  # for the rooms below
 from ._read_json import read_json, read_json_lines
 from ._read_tables import dataset_rows, is_saved_dataset, one_line, open_saved, read_csv, read_parquet
+from .garbage import without_collection
 
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
 MINI_NAMES = ("mini", "mini_v2")
@@ -170,7 +171,8 @@ def _read_file(path: Path) -> Dataset:
     if path.suffix.lower() == ".arrow":
         raise ValueError(f"{path.name}: give the folder that save_to_disk wrote, not one file of it")
     reader = READERS.get(path.suffix.lower(), read_parquet if beginning == b"PAR1" else read_json)
-    dataset = stored(path, lambda: _examples_of(path, reader))
+    with without_collection():
+        dataset = stored(path, lambda: _examples_of(path, reader))
     if not len(dataset):
         raise ValueError(
             f"{path.name}: split {_split_of(path) or 'validation'!r} holds no examples; is it the right file?"

@@ -1,9 +1,7 @@
 """Decoding: start and end logits → the best spans → answers, exactly, over all windows of an example."""
 
-import gc
 import math
 from collections.abc import Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from itertools import chain, repeat
@@ -13,6 +11,7 @@ import numpy as np
 from datasets import Dataset
 
 from .features import FIRST_COMBINING, span_text
+from .garbage import without_collection
 from .ragged import Ragged
 
 
@@ -192,7 +191,7 @@ def decode_answers(
     table = features.with_format("arrow", columns=[*names, "offset_mapping"])[:]
     columns, offsets = table.select(names).to_pydict(), Ragged(table, "offset_mapping")
     logits = start_logits, end_logits
-    with _without_collection():
+    with without_collection():
         spans: list[list] = [[] for _ in ids]
         null_scores = [np.inf] * len(ids)
         for batch in _by_length(columns["context_tokens"]):
@@ -220,18 +219,6 @@ def decode_answers(
                 texts, scores, blank = _distinct(contexts[k], more, offsets, n_best, align_to_words)
             predictions.append(_predict(example_id, texts, scores, null_scores[k], null_threshold))
     return predictions
-
-
-@contextmanager
-def _without_collection():
-    """No search for garbage within it: of thousands of candidates none is, and looking takes longer than making them."""
-    was_enabled = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_enabled:
-            gc.enable()
 
 
 class _Spans(NamedTuple):

@@ -42,7 +42,7 @@ SIDE_ROOMS_BELOW = {
     "annotations",
     "__main__",
 }
-SIDE_ROOMS_FOR_ALL = {"checksums", "faults", "files", "processes", "ragged", "shapes"}
+SIDE_ROOMS_FOR_ALL = {"checksums", "faults", "files", "garbage", "processes", "ragged", "shapes"}
 CUPBOARDS = {  # of one room each
     "corpus": {"_check", "_grammar", "_values"},
     "data": {"_arrow_store", "_examples", "_read_json", "_read_tables"},
