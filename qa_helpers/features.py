@@ -24,12 +24,14 @@ from ._windows import PairLayout, WindowColumns, tokenize, window_edges
 from .checkpoints import require_offsets
 from .data import FEATURES, example_problems, rows_to_dataset
 from .files import explain_full_disk
+from .garbage import without_collection
 
 FIRST_COMBINING = "\u0300"  # no character before this one combines with the letter before it
 _NO_TOKEN = "the context holds no token (only invisible characters?); fill it in or drop it"
 _BATCH = 512  # examples tokenized at once: enough for the tokenizer's threads, small enough to keep memory flat
 
 
+@without_collection()
 def make_features(
     examples: Dataset | Sequence[dict],
     tokenizer,
