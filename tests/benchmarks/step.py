@@ -1,6 +1,6 @@
 """One training step without padding: seconds, and the share of the machine's matrix peak that it reaches.
 
-    python tests/benchmarks/step.py --checkpoint folder [--batch-size 12] [--lengths 180 384]
+    python tests/benchmarks/step.py --checkpoint folder [--lengths 180 384] [--numbers float32 bfloat16]
 
 PyTorch's dropout and the course's (qa_helpers/_dropout.py) in turn, in the number format that is trained in.
 """
@@ -18,7 +18,9 @@ import qa_helpers as qa
 from qa_helpers._dropout import quick_dropout
 
 
-def measure(checkpoint: Path, batch_size: int, length: int, repeats: int) -> list[tuple[str, str, float]]:
+def measure(
+    checkpoint: Path, batch_size: int, length: int, numbers: list[str], repeats: int
+) -> list[tuple[str, str, float]]:
     """(dropout, number format, seconds of a step) for each combination; medians, taken in turn."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
     model = qa.load_model(checkpoint, seed=0).to(device).train()
@@ -39,7 +41,7 @@ def measure(checkpoint: Path, batch_size: int, length: int, repeats: int) -> lis
         optimizer.zero_grad()
         loss.item()  # waits for a GPU
 
-    ways = [(dropout, number) for number in ("float32", "bfloat16") for dropout in ("PyTorch's", "qa_helpers'")]
+    ways = [(dropout, number) for number in numbers for dropout in ("PyTorch's", "qa_helpers'")]
     seconds: dict[tuple[str, str], list[float]] = {way: [] for way in ways}
     for turn in range(repeats + 1):
         for dropout, number in ways:
@@ -56,6 +58,7 @@ def main() -> None:
     parser.add_argument("--checkpoint", type=Path, required=True, help="folder of an encoder")
     parser.add_argument("--batch-size", type=int, default=12)
     parser.add_argument("--lengths", type=int, nargs="+", default=[180, 384])
+    parser.add_argument("--numbers", nargs="+", default=["float32", "bfloat16"], choices=["float32", "bfloat16"])
     parser.add_argument("--repeats", type=int, default=7)
     options = parser.parse_args()
     model = qa.load_model(options.checkpoint, seed=0)
@@ -63,7 +66,8 @@ def main() -> None:
     peak = matrix_peak()
     for length in options.lengths:
         flops = training_flops(model, [length] * options.batch_size)
-        for dropout, number, seconds in measure(options.checkpoint, options.batch_size, length, options.repeats):
+        settings = options.batch_size, length, options.numbers, options.repeats
+        for dropout, number, seconds in measure(options.checkpoint, *settings):
             share = flops / seconds / peak
             print(f"| {options.batch_size} x {length} | {dropout} | {number} | {seconds:.3f} s | {share:.0%} |")
     print(f"\nMatrix peak: {peak / 1e9:,.0f} GFLOP/s.")
