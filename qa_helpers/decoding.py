@@ -304,18 +304,15 @@ def _distinct(
     nothing_combines = context.isascii()
     for minus_score, window, start, end, a, b in rows:
         text = context[a:b]  # as span_text has it, for all but a few spans
-        if len(text.strip()) < (b - a or 1) or not (nothing_combines or context[b : b + 1] < FIRST_COMBINING):
+        if not text or text.strip() != text or not (nothing_combines or context[b : b + 1] < FIRST_COMBINING):
             a, b, text = span_text(context, offsets[window], start, end)
-        if text and align_to_words:
+        if align_to_words and text:
             a, b = whole_words(context, a, b)
             text = context[a:b]
         if not text:
             blank = True
-        elif (
-            a,
-            b,
-        ) not in texts:  # neighbouring windows share tokens: the same characters count once, where they are best
-            texts[a, b] = text
+        elif (characters := (a, b)) not in texts:  # windows share tokens: the same characters count where they are best
+            texts[characters] = text
             scores.append(-minus_score)
             if len(texts) == n_best:
                 break
