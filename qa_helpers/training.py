@@ -1,7 +1,7 @@
 """Fine-tuning: examples → a trained model, its history and its scores; transformers' ``Trainer`` underneath.
 
-The same call trains on a CPU, on a GPU (in mixed precision) and, started by ``accelerate launch`` or ``torchrun``, on
-many.
+The same call trains on a CPU (with quick dropout, see ``_dropout.py``), on a GPU (in mixed precision) and, started by
+``accelerate launch`` or ``torchrun``, on many.
 """
 
 import sys
@@ -61,7 +61,8 @@ class FineTuneConfig:
             delete the last checkpoint's folder to go on from the one before.)
         overwrite: replace a finished model in ``output_dir``.
         precision: "auto" (autocast on a GPU: bfloat16 where it computes in it, float16 with scaled losses on an older
-            one; float32 on a CPU), "bf16", "fp16" (on a GPU only) or "float32".
+            one; float32 on a CPU), "bf16" (on a CPU it pays only where the processor multiplies in it: AMX, AVX-512 BF16),
+            "fp16" (on a GPU only) or "float32".
         compile: let ``torch.compile`` merge small operations first. It takes minutes at the start, so it pays in long runs
             on a GPU only; windows are then padded to multiples of 64 tokens, since each length is compiled by itself.
         progress: a progress bar; None shows one on a terminal only.

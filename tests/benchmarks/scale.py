@@ -72,11 +72,15 @@ def draw(runs: list[dict], path: Path) -> None:
     sizes = [run["examples"] for run in runs]
     for stage, colour, marker in zip(STAGES, PALETTE, "osD^"):
         each = [1000 * run["seconds"][stage] / run["examples"] for run in runs]
-        axes.plot(sizes, each, color=colour, marker=marker, label=stage)
-    axes.set(xscale="log", yscale="log", xlabel="examples", ylabel="milliseconds per example")
+        axes.plot(sizes, each, color=colour, marker=marker)
+        axes.annotate(stage, (sizes[-1], each[-1]), (8, 0), textcoords="offset points", va="center", color=colour)
+    axes.set(xscale="log", yscale="log", xlabel="examples", ylabel="milliseconds per example", ylim=(0.005, 0.5))
+    axes.set_xlim(right=sizes[-1] * 2)  # room for the names
+    axes.set_xticks(sizes, [f"{size:,}" for size in sizes])
+    axes.set_yticks([0.005, 0.01, 0.02, 0.05, 0.1, 0.2, 0.5], ["0.005", "0.01", "0.02", "0.05", "0.1", "0.2", "0.5"])
+    axes.minorticks_off()
     axes.set_title("The cost of an example does not depend on how many there are", loc="left", fontsize=11)
     axes.grid(alpha=0.3)
-    axes.legend(frameon=False, ncols=4)
     figure.savefig(path, metadata={"Date": None})
 
 
