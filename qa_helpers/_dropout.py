@@ -34,8 +34,9 @@ def quick_dropout(model: nn.Module) -> Iterator[None]:
     """
     config = model.config
     rates = [getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout")]
+    encoder = model if isinstance(model, PreTrainedModel) else getattr(model, "encoder", None)  # of an ExtractiveQA
     ours = config.model_type in MODEL_TYPES and config._attn_implementation == "sdpa" and any(rates)
-    encoder = model if isinstance(model, PreTrainedModel) else model.encoder
+    ours = ours and isinstance(encoder, PreTrainedModel) and not getattr(config, "is_decoder", False)
     _replace_bernoulli()
     if ours:
         encoder.set_attn_implementation(ATTENTION)
