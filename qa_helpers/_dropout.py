@@ -155,9 +155,10 @@ def window_by_window(module, query, key, value, attention_mask, scaling=None, dr
     batch, _, tokens, size = query.shape
     spans = [(0, tokens)] * batch if attention_mask is None else _spans(attention_mask)
     # Half precision is for matrix products of a better shape; PyTorch computes attention in float32 here, too.
-    query, key, value = (x.float() if x.dtype in (torch.bfloat16, torch.float16) else x for x in (query, key, value))
+    tensors = [x.float() if x.dtype in (torch.bfloat16, torch.float16) else x for x in (query, key, value)]
     with torch.autocast("cpu", enabled=False):
-        return _WindowAttention.apply(query, key, value, spans, dropout, scaling or size**-0.5), None
+        result = _WindowAttention.apply(*tensors, spans, dropout, scaling or size**-0.5)
+    return result.to(query.dtype), None
 
 
 def _spans(mask: Tensor) -> list[tuple[int, int]]:
