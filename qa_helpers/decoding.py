@@ -113,7 +113,8 @@ def best_spans_of_windows(
         ends[k, : beyond - first] = end_logits[k][first:beyond]
     rows = _highest(starts + _highest_ahead(ends, width)[:, :tokens], n_best)
     each = np.arange(len(context_tokens))[:, None]
-    band = starts[each, rows][:, :, None] + ends[each[:, :, None], rows[:, :, None] + np.arange(width)]
+    ahead = np.lib.stride_tricks.sliding_window_view(ends, width, axis=1)  # (windows, tokens, width), nothing copied
+    band = starts[each, rows][:, :, None] + ahead[each, rows]
     flat = band.reshape(len(context_tokens), -1)
     spans = _highest(flat, n_best)  # by start, then length
     scores = flat[each, spans]
