@@ -80,11 +80,11 @@ class Poison(TrainerCallback):
 
 
 def test_training_lowers_the_loss_and_keeps_a_history(model, tokenizer, examples):
-    result = fine_tune(
-        model, tokenizer, examples, examples, replace(SHORT, max_steps=60, evaluate_every=30, log_every=10)
-    )
+    # At SHORT's rate, chance alone takes the loss to 0.47 to 0.65 of the first; at twice that rate to 0.49 at most.
+    config = replace(SHORT, max_steps=60, evaluate_every=30, log_every=10, learning_rate=2 * SHORT.learning_rate)
+    result = fine_tune(model, tokenizer, examples, examples, config)
     losses = [row["loss"] for row in result.history if "loss" in row]
-    assert losses[-1] < 0.75 * losses[0]  # 0.48 to 0.65 with other seeds
+    assert losses[-1] < 0.6 * losses[0]
     logged = [row for row in result.history if "loss" in row]
     assert [row["step"] for row in logged] == [10, 20, 30, 40, 50, 60]
     assert all(set(row) == {"step", "epoch", "seconds", "loss", "learning_rate", "grad_norm"} for row in logged)
@@ -95,7 +95,7 @@ def test_training_lowers_the_loss_and_keeps_a_history(model, tokenizer, examples
     assert result.model is model and not model.training
     assert (result.steps, result.output_dir) == (60, None)
     rates = [row["learning_rate"] for row in logged]
-    assert max(rates) <= SHORT.learning_rate and rates[1:] == sorted(rates[1:], reverse=True), "warm up, then fall"
+    assert max(rates) <= config.learning_rate and rates[1:] == sorted(rates[1:], reverse=True), "warm up, then fall"
 
 
 def test_scores_are_of_the_final_weights(model, tokenizer, examples):
