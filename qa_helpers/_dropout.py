@@ -118,14 +118,15 @@ class _WindowAttention(torch.autograd.Function):
         for k, (first, end) in enumerate(ctx.spans):
             scaled, keys, values = query[k] * ctx.scale, key[k, :, first:end], value[k, :, first:end]
             above = grad[k].transpose(0, 1)
+            above_kept = above / (1 - ctx.rate)
             mask = kept[k].to(query.dtype)
             weights = _attention_weights(scaled, keys)
-            grad_weights = torch.bmm(above / (1 - ctx.rate), values.transpose(1, 2)).mul_(mask)
+            grad_weights = torch.bmm(above_kept, values.transpose(1, 2)).mul_(mask)
             # Softmax's backward pass takes Σ weight · grad of each row, which is Σ result · grad: many fewer numbers.
             grad_scores = grad_weights.sub_((above * result[k].transpose(0, 1)).sum(-1, keepdim=True)).mul_(weights)
             grad_query[k] = torch.bmm(grad_scores, keys * ctx.scale)
             grad_key[k, :, first:end] = torch.bmm(grad_scores.transpose(1, 2), scaled)
-            grad_value[k, :, first:end] = torch.bmm(weights.mul_(mask).transpose(1, 2), above / (1 - ctx.rate))
+            grad_value[k, :, first:end] = torch.bmm(weights.mul_(mask).transpose(1, 2), above_kept)
             for of_padding in (slice(0, first), slice(end, tokens)):
                 grad_key[k, :, of_padding], grad_value[k, :, of_padding] = 0, 0
         return grad_query, grad_key, grad_value, None, None, None
@@ -164,12 +165,12 @@ def window_by_window(module, query, key, value, attention_mask, scaling=None, dr
 def _spans(mask: Tensor) -> list[tuple[int, int]]:
     """Where each row's True values begin and end: (batch, tokens) → one (first, end) each."""
     mask = mask.int()
-    firsts, counts = mask.argmax(1), mask.sum(1)
-    spans = [(first, first + count) for first, count in zip(firsts.tolist(), counts.tolist())]
-    for k, (first, end) in enumerate(spans):
-        if not mask[k, first:end].all() or first == end:
-            raise ValueError(f"window {k} of the batch has padding between its tokens, or no tokens: pad on one side")
-    return spans
+    firsts, ends = mask.argmax(1), mask.shape[1] - mask.flip(1).argmax(1)
+    torn = ends - firsts != mask.sum(1)
+    if torn.any():
+        k = torn.nonzero()[0].item()
+        raise ValueError(f"window {k} of the batch has padding between its tokens, or no tokens: pad on one side")
+    return list(zip(firsts.tolist(), ends.tolist()))
 
 
 def padding_mask(*_, attention_mask: Tensor | None = None, **__) -> Tensor | None:

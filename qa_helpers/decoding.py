@@ -148,6 +148,7 @@ def _highest(values: np.ndarray, count: int) -> np.ndarray:
     return np.nonzero(chosen)[1].reshape(len(values), count)
 
 
+@without_collection()
 def decode_answers(
     examples: Dataset | Sequence[dict],
     features: Dataset,
@@ -192,33 +193,30 @@ def decode_answers(
     table = features.with_format("arrow", columns=[*names, "offset_mapping"])[:]
     columns, offsets = table.select(names).to_pydict(), Ragged(table, "offset_mapping")
     logits = start_logits, end_logits
-    with without_collection():
-        spans: list[list] = [[] for _ in ids]
-        null_scores = [np.inf] * len(ids)
-        for batch in _by_length(columns["context_tokens"]):
-            _check_features(batch, columns, ids, logits)
-            for feature, own in zip(batch, _spans(batch, columns, logits, offsets, n_best, max_answer_length)):
-                example, cls = columns["example_index"][feature], columns["cls_index"][feature]
-                null_score = float(start_logits[feature][cls]) + float(end_logits[feature][cls])
-                null_scores[example] = min(null_scores[example], null_score)
-                spans[example].append(own)
-        predictions = []
-        for k, example_id in enumerate(ids):
-            if not spans[k]:
-                raise ValueError(
-                    f"example {example_id!r} has no features: decode all features of the examples together"
-                )
-            texts, scores, blank = _distinct(contexts[k], spans[k], offsets, n_best, align_to_words)
-            count = n_best
-            while blank and len(texts) < n_best:  # spans of white space took the places of answers: look further down
-                count *= 2
-                windows = sorted(own.window for own in spans[k])
-                more = _spans(windows, columns, logits, offsets, count, max_answer_length)
-                if [len(own.starts) for own in more] == [len(own.starts) for own in spans[k]]:
-                    break
-                spans[k] = more
-                texts, scores, blank = _distinct(contexts[k], more, offsets, n_best, align_to_words)
-            predictions.append(_predict(example_id, texts, scores, null_scores[k], null_threshold))
+    spans: list[list] = [[] for _ in ids]
+    null_scores = [np.inf] * len(ids)
+    for batch in _by_length(columns["context_tokens"]):
+        _check_features(batch, columns, ids, logits)
+        for feature, own in zip(batch, _spans(batch, columns, logits, offsets, n_best, max_answer_length)):
+            example, cls = columns["example_index"][feature], columns["cls_index"][feature]
+            null_score = float(start_logits[feature][cls]) + float(end_logits[feature][cls])
+            null_scores[example] = min(null_scores[example], null_score)
+            spans[example].append(own)
+    predictions = []
+    for k, example_id in enumerate(ids):
+        if not spans[k]:
+            raise ValueError(f"example {example_id!r} has no features: decode all features of the examples together")
+        texts, scores, blank = _distinct(contexts[k], spans[k], offsets, n_best, align_to_words)
+        count = n_best
+        while blank and len(texts) < n_best:  # spans of white space took the places of answers: look further down
+            count *= 2
+            windows = sorted(own.window for own in spans[k])
+            more = _spans(windows, columns, logits, offsets, count, max_answer_length)
+            if [len(own.starts) for own in more] == [len(own.starts) for own in spans[k]]:
+                break
+            spans[k] = more
+            texts, scores, blank = _distinct(contexts[k], more, offsets, n_best, align_to_words)
+        predictions.append(_predict(example_id, texts, scores, null_scores[k], null_threshold))
     return predictions
 
 
@@ -330,10 +328,8 @@ def _predict(
     starts, ends = zip(*texts)
     probabilities = [weight / total for weight in weights]
     n_best = list(map(_candidate, zip(texts.values(), starts, ends, scores, probabilities)))
-    text, start, end, score, probability = n_best[0]
-    if null_threshold is not None and null_score - score > null_threshold:
-        text, start, end = "", 0, 0
-    return Prediction(example_id, text, start, end, score, probability, null_score, n_best)
+    answered = Prediction(example_id, *n_best[0], null_score, n_best)
+    return answered if null_threshold is None else _decide(answered, null_threshold)
 
 
 def apply_threshold(predictions: Sequence[Prediction], null_threshold: float | None) -> list[Prediction]:

@@ -3,6 +3,7 @@
 import itertools
 import json
 import math
+from contextlib import nullcontext
 from dataclasses import replace
 from pathlib import Path
 
@@ -13,7 +14,7 @@ from test_training import SHORT, assert_same_weights
 from torch.nn.functional import dropout, scaled_dot_product_attention
 from transformers import AutoModelForQuestionAnswering, ElectraConfig, TrainerCallback
 
-from qa_helpers import ExtractiveQA, fine_tune, load_model
+from qa_helpers import ExtractiveQA, fine_tune, load_model, training
 from qa_helpers._dropout import ATTENTION, MODEL_TYPES, draw, quick_dropout, window_by_window
 
 ENCODERS = CONFIGS | {"electra": ElectraConfig(**SIZES)}
@@ -315,10 +316,6 @@ def test_without_dropout_training_is_what_pytorch_makes_of_it(checkpoint, tokeni
                 module.p = 0.0
         model.config.hidden_dropout_prob = model.config.attention_probs_dropout_prob = 0.0
         if not quick:
-            from contextlib import nullcontext
-
-            from qa_helpers import training
-
             monkeypatch.setattr(training, "quick_dropout", lambda _: nullcontext())
         fine_tune(model, tokenizer, examples, None, SHORT)
         return model

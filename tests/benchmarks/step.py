@@ -13,17 +13,18 @@ from pathlib import Path
 
 import torch
 from ceilings import matrix_peak, training_flops
+from torch import nn
 
 import qa_helpers as qa
 from qa_helpers._dropout import quick_dropout
 
 
 def measure(
-    checkpoint: Path, batch_size: int, length: int, numbers: list[str], repeats: int
+    model: nn.Module, batch_size: int, length: int, numbers: list[str], repeats: int
 ) -> list[tuple[str, str, float]]:
     """(dropout, number format, seconds of a step) for each combination; medians, taken in turn."""
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    model = qa.load_model(checkpoint, seed=0).to(device).train()
+    model.to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, fused=True)
     torch.manual_seed(0)
     batch = {
@@ -67,7 +68,7 @@ def main() -> None:
     for length in options.lengths:
         flops = training_flops(model, [length] * options.batch_size)
         settings = options.batch_size, length, options.numbers, options.repeats
-        for dropout, number, seconds in measure(options.checkpoint, *settings):
+        for dropout, number, seconds in measure(model, *settings):
             share = flops / seconds / peak
             print(f"| {options.batch_size} x {length} | {dropout} | {number} | {seconds:.3f} s | {share:.0%} |")
     print(f"\nMatrix peak: {peak / 1e9:,.0f} GFLOP/s.")
