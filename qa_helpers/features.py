@@ -25,6 +25,7 @@ from .checkpoints import require_offsets
 from .data import FEATURES, example_problems, rows_to_dataset
 from .files import explain_full_disk
 from .garbage import without_collection
+from .ragged import Ragged
 
 FIRST_COMBINING = "\u0300"  # no character before this one combines with the letter before it
 _NO_TOKEN = "the context holds no token (only invisible characters?); fill it in or drop it"
@@ -351,17 +352,18 @@ def label_coverage(examples: Dataset, features: Dataset) -> LabelCoverage:
         examples: the rows that ``features`` were made from.
         features: what :func:`make_features` returned with ``labels=True``.
     """
-    spans = [_first_answer(row) for row in examples]
-    contexts, ids = list(examples["context"]), list(examples["id"])
-    starts, ends = np.array(features["start_positions"]), np.array(features["end_positions"])
-    labelled = starts != np.array(features["cls_index"])
-    sources = np.array(features["example_index"])
+    spans = [_first_answer({"answers": answers}) for answers in examples["answers"][:]]
+    contexts, ids = examples["context"][:], examples["id"][:]
+    starts, ends = np.array(features["start_positions"][:]), np.array(features["end_positions"][:])
+    labelled = starts != np.array(features["cls_index"][:])
+    sources = np.array(features["example_index"][:])
     found, altered = set(), []
-    for row, offsets in zip(np.flatnonzero(labelled), features.select(np.flatnonzero(labelled))["offset_mapping"]):
+    offsets = Ragged(features, "offset_mapping")
+    for row in np.flatnonzero(labelled).tolist():
         source = int(sources[row])
         found.add(source)
         context, (start, end) = contexts[source], spans[source]
-        if span_text(context, offsets, starts[row], ends[row])[2] != context[start:end]:
+        if span_text(context, offsets[row], starts[row], ends[row])[2] != context[start:end]:
             altered.append(ids[source])
     lost = [ids[k] for k, span in enumerate(spans) if span is not None and k not in found]
     return LabelCoverage(
