@@ -1,6 +1,7 @@
-# make lab        open the course in JupyterLab (LAB_FLAGS="--no-browser" and the like are passed on)
+# make lab        open the tour in JupyterLab (LAB_FLAGS="--no-browser" and the like are passed on)
 # make run        execute every notebook without a browser; a line for each with its time and result
 # make test       unit tests, every notebook again with its outputs compared (nbval), ruff
+# make test-real  every lesson and solution on SQuAD-shaped data with other encoders, and a session that ends in the middle
 # make test-browser the widgets and their lessons in JupyterLab and the system's Chromium; pictures in build/screenshots
 # make notebooks  execute the notebooks in place, to commit their outputs
 # make links      write the repository's address into badges and setup cells: make links REPO=owner/name
@@ -19,10 +20,10 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lab run test unit nbval lint notebooks links test-browser test-colab student teacher test-nbgrader site test-site bench assets clean
+.PHONY: lab run test unit nbval lint notebooks links test-real test-browser test-colab student teacher test-nbgrader site test-site bench assets clean
 
 lab: $(READY)
-	$(BIN)/jupyter lab --notebook-dir=notebooks $(LAB_FLAGS)
+	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_tour.ipynb $(LAB_FLAGS)
 
 run: $(READY)
 	$(BIN)/python tests/run_notebooks.py $(NOTEBOOKS)
@@ -54,6 +55,10 @@ bench: $(READY)
 	$(if $(and $(CHECKPOINT),$(DATA)),,$(error Name an encoder and SQuAD files: make bench CHECKPOINT=folder DATA=folder))
 	$(BIN)/python tests/benchmarks/compare.py --checkpoint '$(CHECKPOINT)' --data '$(DATA)'
 
+# Two notebooks at a time, each on one thread. The real files are taken from QA_REAL_DATA or ../shared, else made up.
+test-real: $(READY)
+	$(BIN)/python -m pytest -q -p xdist -n 2 tests/real
+
 test-browser: $(READY)
 	$(BIN)/python -m pytest -q tests/browser
 
@@ -66,6 +71,8 @@ unit: $(READY)
 nbval: export NETWORK_LOG = $(CURDIR)/build/network.txt
 # Where notebooks are only checked, no student's progress is kept (the runner of `make run` sees to that itself).
 nbval: export QA_PROGRESS = off
+# Progress bars would be outputs that differ from the committed ones.
+nbval: export QA_BARS = off
 nbval: $(READY)
 	@mkdir -p build && rm -f build/network.txt
 	PYTHONPATH="$(CURDIR)/tests/offline$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=600 \

@@ -17,6 +17,7 @@ from datasets import Dataset
 from datasets.table import InMemoryTable
 
 from ._examples import FEATURES
+from .bars import track
 from .files import whole_file
 
 _SCHEMA = FEATURES.arrow_schema
@@ -42,7 +43,8 @@ def stored(path: Path, read: Callable[[], Iterator[dict]]) -> Dataset:
         ValueError: the file is not sound, or changes while it is read.
     """
     if path.stat().st_size < CACHE_FROM:
-        return in_memory(read())
+        with _counted(path, read) as examples:
+            return in_memory(examples)
     digest = _digest(path)
     name = hashlib.blake2b(f"{_code()} {path.suffix.lower()} {digest}".encode(), digest_size=16).hexdigest()
     cached = Path(datasets.config.HF_DATASETS_CACHE) / "qa_helpers" / f"{name}.arrow"
@@ -51,8 +53,12 @@ def stored(path: Path, read: Callable[[], Iterator[dict]]) -> Dataset:
         _sweep(cached.parent)
         try:
             with whole_file(cached) as partial:
-                with pa.OSFile(str(partial), "wb") as sink, pa.ipc.new_stream(sink, _SCHEMA) as stream:
-                    for batch in _batches(read()):
+                with (
+                    pa.OSFile(str(partial), "wb") as sink,
+                    pa.ipc.new_stream(sink, _SCHEMA) as stream,
+                    _counted(path, read) as examples,
+                ):
+                    for batch in _batches(examples):
                         stream.write_batch(batch)
                 if _digest(path) != digest:
                     raise ValueError(f"{path.name} changed while it was being read; read it again when it is complete")
@@ -61,8 +67,13 @@ def stored(path: Path, read: Callable[[], Iterator[dict]]) -> Dataset:
                 partial.write_text(made, encoding="ascii")
         except OSError as error:  # no room, no right to write: the examples are as good in memory, only larger
             warnings.warn(f"{path.name} is held in memory: its cache could not be written ({error})", stacklevel=2)
-            return in_memory(read())
+            with _counted(path, read) as examples:
+                return in_memory(examples)
     return Dataset.from_file(str(cached))
+
+
+def _counted(path: Path, read: Callable[[], Iterator[dict]]):
+    return track(read(), f"Reading {path.name}", unit="examples")
 
 
 def _batches(examples: Iterable[dict]) -> Iterator[pa.RecordBatch]:

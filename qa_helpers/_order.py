@@ -1,6 +1,8 @@
 """Which windows are trained on together, step by step and process by process: it follows from seed and epoch alone."""
 
 from collections.abc import Iterator, Sequence
+from copy import copy
+from itertools import count
 from typing import NamedTuple
 
 import numpy as np
@@ -84,6 +86,15 @@ class TrainingOrder(Sampler, TrainerCallback):
                 # A process without windows computes one for company, which counts for nothing.
                 company = at_once[0][:1]
                 yield Piece([int(row) for row in rows] or company, len(rows) * len(step) / windows, length)
+
+    def tokens(self, steps: int) -> list[int]:
+        """For each of the first so many steps of a run, how many tokens this process computes, padding included."""
+        counted, order = [], copy(self)
+        for order.epoch in count():
+            sizes = [len(piece.rows) * piece.length for piece in order]
+            counted += [sum(sizes[k : k + self.accumulation]) for k in range(0, len(sizes), self.accumulation)]
+            if len(counted) >= steps:
+                return counted[:steps]
 
     def batches(self) -> list[list[int]]:
         """Windows of this epoch in batches; those of all processes."""

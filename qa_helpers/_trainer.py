@@ -122,7 +122,11 @@ class History(TrainerCallback):
 
     def on_step_end(self, args, state, control, **_):
         every = self.config.evaluate_every
-        if self.evaluate and every and state.global_step % every == 0:
+        if self.evaluate and every and every != "epoch" and state.global_step % every == 0:
+            self._score(state)
+
+    def on_epoch_end(self, args, state, control, **_):
+        if self.evaluate and self.config.evaluate_every == "epoch":
             self._score(state)
 
     def finish(self, state) -> Scores | None:

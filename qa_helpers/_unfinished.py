@@ -1,5 +1,8 @@
 """What a training run leaves behind so that it can go on after an interruption, and whether it may.
 
+A run that has come to its end keeps two of these files beside its model, so that the same cell, run again in another
+session, takes the finished model instead of training it a second time.
+
 Inside the run's output folder:
 
     checkpoints/run.json                    what the run is: its settings, its data, the weights it started from
@@ -31,6 +34,7 @@ CHECKPOINTS = "checkpoints"  # folder inside output_dir that holds unfinished wo
 _RUN, _HISTORY = "run.json", "history.json"
 # These do not change what is computed, so a run may be resumed with others.
 _FREE = ("resume", "lower_learning_rate", "overwrite", "progress", "output_dir")
+_END, _STEPS = "end", "steps"  # of a finished run's record: fingerprint of its weights, optimizer steps taken
 _WHERE_FROM = ("_name_or_path", "transformers_version", "architectures", "dtype")  # of a model's configuration
 
 
@@ -41,7 +45,7 @@ def describe_run(config, features: Dataset, model: nn.Module, folder: Path) -> d
     started from them, so that the cell that trained it can simply be run again.
     """
     settings = {name: value for name, value in asdict(config).items() if name not in _FREE}
-    start = _begun(model).get(str(folder.resolve())) or _fingerprint_of_weights(model)
+    start = _begun(model).get(str(folder.resolve())) or _fingerprint_of_model(model)
     return {"settings": settings, "data": _fingerprint_of_features(features), "start": start}
 
 
@@ -69,7 +73,9 @@ def find_checkpoint(folder: Path, run: dict, resume: bool, lower_learning_rate: 
     record = folder / _RUN
     last = None
     if whole and resume and record.is_file():
-        _refuse_another(_read(record, folder), run, folder, lower_learning_rate)
+        remedy = "or resume=False (--no-resume) to start over"
+        before = _read(record, folder, "resume=False (--no-resume) starts over")
+        _refuse_another(before, run, f"{folder} holds an unfinished run", remedy, lower_learning_rate)
         whole = _undamaged(whole, folder)
         last = whole[-1]
     folder.mkdir(parents=True, exist_ok=True)
@@ -77,6 +83,34 @@ def find_checkpoint(folder: Path, run: dict, resume: bool, lower_learning_rate: 
         shutil.rmtree(stale, ignore_errors=True)
     write_whole(record, json.dumps(run))
     return last
+
+
+def write_finished(folder: Path, run: dict, model: nn.Module, rows: list[dict], seconds: float, steps: int) -> None:
+    """Put the record and the history of a run that has come to its end beside its model in ``folder``."""
+    end = {_END: _fingerprint_of_weights(model), _STEPS: steps}
+    (folder / _RUN).write_text(json.dumps({**run, **end}), encoding="utf-8")
+    (folder / _HISTORY).write_text(json.dumps({"seconds": seconds, "rows": rows}), encoding="utf-8")
+
+
+def is_finished(folder: Path) -> bool:
+    """Whether ``folder`` holds a model with the record of its run."""
+    return (folder / _RUN).is_file() and (folder / "config.json").is_file()
+
+
+def find_finished(folder: Path, run: dict, model: nn.Module) -> tuple[list[dict], float, int] | None:
+    """(history, seconds, steps) of the finished run in ``folder``; None if there is none.
+
+    Raises:
+        ValueError: the finished run is another one: other settings, other data or other starting weights.
+    """
+    if not is_finished(folder):
+        return None
+    remedy = "choose another output_dir, or set overwrite=True (--overwrite) to replace it"
+    record = _read(folder / _RUN, folder, remedy)
+    if _fingerprint_of_weights(model) == record.get(_END):  # the cell that trained it, run again with the same model
+        run = {**run, "start": record["start"]}
+    _refuse_another(record, run, f"{folder} holds a finished run", remedy)
+    return *read_history(folder), record[_STEPS]
 
 
 def whole_checkpoints(folder: Path) -> list[Path]:
@@ -98,13 +132,12 @@ def read_history(checkpoint: Path) -> tuple[list[dict], float]:
     return saved["rows"], saved["seconds"]
 
 
-def _read(record: Path, folder: Path) -> dict:
+def _read(record: Path, folder: Path, remedy: str) -> dict:
     try:
         return json.loads(record.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(
-            f"{record.name} in {folder} is damaged, so nobody can tell what run this is: resume=False (--no-resume) "
-            "starts over"
+            f"{record.name} in {folder} is damaged, so nobody can tell what run this is: {remedy}"
         ) from error
 
 
@@ -128,14 +161,15 @@ def _damaged_history(checkpoint: Path) -> str | None:
         return f"{_HISTORY} cannot be read"
 
 
-def _refuse_another(before: dict, run: dict, folder: Path, lower_learning_rate: bool) -> None:
+def _refuse_another(
+    before: dict, run: dict, what_is_there: str, remedy: str, lower_learning_rate: bool = False
+) -> None:
     settings = run["settings"]
     changed = sorted(name for name in settings if before["settings"].get(name) != settings[name])
     if lower_learning_rate and settings["learning_rate"] < before["settings"].get("learning_rate", 0):
         changed.remove("learning_rate")
-    remedy = "or resume=False (--no-resume) to start over"
     for differs, what, same in (
-        (changed, f"other settings ({', '.join(changed)})", "use the same settings to resume it"),
+        (changed, f"other settings ({', '.join(changed)})", "use the same settings"),
         (before["data"] != run["data"], "other training data", "give the same examples, in the same order"),
         (
             before["start"] != run["start"],
@@ -144,7 +178,7 @@ def _refuse_another(before: dict, run: dict, folder: Path, lower_learning_rate: 
         ),
     ):
         if differs:
-            raise ValueError(f"{folder} holds an unfinished run with {what}: {same}, {remedy}")
+            raise ValueError(f"{what_is_there} with {what}: {same}, {remedy}")
 
 
 def _begun(model: nn.Module) -> dict[str, str]:
@@ -165,10 +199,14 @@ def _fingerprint_of_features(features: Dataset) -> str:
     return digest.hexdigest()
 
 
+def _fingerprint_of_model(model: nn.Module) -> str:
+    config = {name: value for name, value in model.config.to_dict().items() if name not in _WHERE_FROM}
+    described = json.dumps([config, _fingerprint_of_weights(model)], sort_keys=True, default=str)
+    return hashlib.blake2b(described.encode(), digest_size=16).hexdigest()
+
+
 def _fingerprint_of_weights(model: nn.Module) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    config = {name: value for name, value in model.config.to_dict().items() if name not in _WHERE_FROM}
-    digest.update(json.dumps(config, sort_keys=True, default=str).encode())
     for name, tensor in sorted(model.state_dict().items()):
         digest.update(f"{name} {tuple(tensor.shape)} {tensor.dtype}".encode())
         digest.update(tensor.detach().cpu().contiguous().reshape(-1).view(torch.uint8).numpy())

@@ -15,6 +15,7 @@ from tokenizers import Regex, pre_tokenizers
 from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
+from .bars import bars_shown, library_bars
 from .checksums import NAME as CHECKSUMS
 from .checksums import find_damage
 from .data import looks_like_path, unknown_name
@@ -136,6 +137,27 @@ def _split_typed_special_tokens(tokenizer) -> None:
         backend.pre_tokenizer = pre_tokenizers.Sequence([backend.pre_tokenizer, cut])
 
 
+def local_config(checkpoint: str | Path):
+    """The configuration of a shipped checkpoint or of a folder; None for one on the hub.
+
+    Raises:
+        ValueError: unknown checkpoint, or a folder that holds none.
+    """
+    place = locate(checkpoint)
+    return _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, place) if Path(place).is_dir() else None
+
+
+def layer_weights(checkpoint: str | Path) -> int:
+    """About how many weights a token meets on its way through the encoder's layers (ALBERT's shared layer counts each
+    time): twelve squares of the hidden size a layer. The size that decides how long training takes.
+
+    Raises:
+        ValueError: unknown checkpoint, or no network.
+    """
+    config = _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, locate(checkpoint))
+    return 12 * config.num_hidden_layers * config.hidden_size**2
+
+
 def longest_input(config) -> int | None:
     """The most tokens that a model of ``config`` has positions for; None if its configuration does not say."""
     positions = getattr(config, "max_position_embeddings", None)
@@ -216,7 +238,8 @@ def _refuse_damaged(checkpoint, place: str, takes: Callable[[str], bool] = lambd
 def _from_hub_or_disk(load, checkpoint, place: str, **options):
     """``load(place)``; a failure becomes a ValueError that says what to do."""
     try:
-        return load(place, trust_remote_code=False, **options)
+        with library_bars(downloads=bars_shown(), data=False):
+            return load(place, trust_remote_code=False, **options)
     except Exception as error:  # OSError, ValueError, safetensors' and the hub's own kinds
         first_line = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         if Path(place).is_dir():
@@ -232,15 +255,11 @@ def _from_hub_or_disk(load, checkpoint, place: str, **options):
 
 
 class _quiet:
-    """Silence transformers' load report and progress bar: a new head is what fine-tuning starts with, not a warning."""
+    """Silence transformers' load report: a new head is what fine-tuning starts with, not a warning."""
 
     def __enter__(self):
         self.level = transformers_logging.get_verbosity()
-        self.bars = transformers_logging.is_progress_bar_enabled()
         transformers_logging.set_verbosity_error()
-        transformers_logging.disable_progress_bar()
 
     def __exit__(self, *_):
         transformers_logging.set_verbosity(self.level)
-        if self.bars:
-            transformers_logging.enable_progress_bar()

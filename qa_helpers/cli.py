@@ -175,7 +175,7 @@ def evaluate(
     start = time.perf_counter()
     limits = {"n_best": n_best, "max_answer_length": max_answer_length, "null_threshold": null_threshold}
     evaluation = Evaluation(examples, tokenizer, max_length, stride, batch_size, **limits, align_to_words=widen)
-    scores, answers = evaluation.run(model.to(state().device), progress=sys.stderr.isatty() and is_main())
+    scores, answers = evaluation.run(model.to(state().device))
     seconds = time.perf_counter() - start
     console.print(f"{split}: {scores}, {evaluation.windows:,} windows in {seconds:.0f} s")
     if scores.has_answer and scores.no_answer:

@@ -13,6 +13,8 @@ from pathlib import Path
 
 import pandas as pd
 import torch
+from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.utils import get_session
 from transformers import AutoConfig, AutoModel, PreTrainedModel, TrainerCallback
 
 from .checkpoints import ASSETS, FAMILIES, Family, family_of, load_model, load_tokenizer, locate
@@ -154,6 +156,41 @@ def family_scores(path: str | Path = SHIPPED_SCORES) -> tuple[pd.DataFrame, Comp
     return runs.reset_index(drop=True), CompareSettings(**record["settings"])
 
 
+def known_scores(course) -> str:
+    """A sentence on the scores that a course's checkpoint is known to reach: measured ones for the course's small encoders
+    on the embedded corpus, published ones for real encoders on SQuAD 1.1.
+
+    Raises:
+        ValueError: the checkpoint cannot be loaded.
+    """
+    family = family_of(course.checkpoint)
+    if family is None:
+        return "For an encoder of this kind the course knows no figures."
+    if course.is_mini:
+        runs, settings = family_scores()
+        own = runs[runs["family"] == family.name]
+        spans = [
+            f"{name} {own[key].min():.0f} to {own[key].max():.0f}"
+            for name, key in (("EM", "exact_match"), ("F1", "f1"))
+        ]
+        return f"Measured: {spans[0]}, {spans[1]} for {family.mini}, {len(own)} seeds, {settings.steps} steps on all training examples."
+    known = PUBLISHED[family.name]
+    exact = f"EM {known['exact_match']}, " if known["exact_match"] else ""
+    note = f" ({known['note']})" if known["note"] else ""
+    return f"Published: {exact}F1 {known['f1']} for {known['checkpoint']} on SQuAD 1.1, trained on all 87,599 examples{note}."
+
+
+def hub_answers(seconds: float = 5.0) -> bool:
+    """Whether the Hugging Face hub can be reached. One question with a limit: without it, the libraries try again and
+    again, for minutes, for each file."""
+    if constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        return get_session().head(constants.ENDPOINT, timeout=seconds).status_code < 500
+    except Exception:  # the kinds differ with the library below: no name found, refused, too slow, a proxy's answer
+        return False
+
+
 def choose_checkpoints(course) -> tuple[dict[str, str], list[str]]:
     """A checkpoint of every family for a course.
 
@@ -171,15 +208,18 @@ def choose_checkpoints(course) -> tuple[dict[str, str], list[str]]:
     """
     if course.is_mini:
         return {family.name: family.mini for family in FAMILIES.values()}, []
-    own = family_of(course.checkpoint)
+    own, reachable = family_of(course.checkpoint), hub_answers()
     checkpoints, replaced = {}, []
     for family in FAMILIES.values():
         checkpoints[family.name] = course.checkpoint if family == own else family.hub
+        if family == own:
+            continue
+        cached = isinstance(try_to_load_from_cache(family.hub, "model.safetensors"), str)
         try:
-            load_tokenizer(checkpoints[family.name])
+            if not (reachable or cached):
+                raise ValueError(f"{family.hub} cannot be reached")
+            load_tokenizer(family.hub)
         except ValueError:
-            if family == own:
-                raise
             checkpoints[family.name] = family.mini
             replaced.append(family.name)
     return checkpoints, replaced
@@ -220,7 +260,6 @@ def _run(family: Family, seed: int, settings: CompareSettings, data) -> dict:
         stride=settings.stride,
         seed=seed,
         align_to_words=True,  # small vocabularies cut names that they have not seen
-        progress=False,
     )
     watch, usual = _Stopwatch(), torch.get_num_threads()
     torch.set_num_threads(1)

@@ -1,9 +1,97 @@
-"""What every notebook starts with: ``course = qa.setup()``, the one line that chooses data and checkpoint."""
+"""What every notebook starts with: ``course = qa.setup()``, the one line that chooses data, checkpoint and size.
+
+This is the only place that decides how much a lesson trains on: :data:`AMOUNTS` has a row for each experiment and a
+column for each pace. A lesson asks by the experiment's name::
+
+    train, validation = course.examples_for("tour", data)
+    config = course.fine_tune_config("tour")
+"""
 
 import os
 from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
 
-from .data import MINI_NAMES, load_squad
+from .bars import bars_shown, set_library_bars
+from .data import MINI_NAMES, load_squad, unknown_name
+
+MINI_MAX_LENGTH, MINI_STRIDE = 256, 64  # most passages of the mini corpus fit one window; the long ones need several
+SIZES = ("trial", "quick", "full")
+DRIVE = "/content/drive/MyDrive/extractive-qa"  # where a notebook in Colab keeps runs on Google Drive
+SMALL_ENCODER = 3_000_000  # weights in the layers; the course's own have about 400,000, bert-base has 85 million
+
+
+@dataclass(frozen=True)
+class Amount:
+    """How much one experiment takes.
+
+    Attributes:
+        train_rows, eval_rows: examples, drawn at random; None takes all, in their order.
+        epochs, max_steps, batch_size, evaluate_every, learning_rate: as in :class:`qa_helpers.FineTuneConfig`. The
+            learning rate is for encoders of the usual size: the course's small ones always take 1e-3.
+        save_every: steps between checkpoints, where the course has a folder for runs.
+    """
+
+    train_rows: int | None = None
+    eval_rows: int | None = None
+    epochs: float = 2.0
+    max_steps: int | None = None
+    batch_size: int = 16
+    evaluate_every: int | str | None = None
+    learning_rate: float = 3e-5
+    save_every: int | None = None
+
+
+# The published recipe for SQuAD 1.1 (run_qa.py of the transformers repository): EM 81.2 / F1 88.5 with bert-base-uncased.
+_RECIPE = Amount(epochs=2.0, batch_size=12, learning_rate=3e-5, evaluate_every="epoch", save_every=1000)
+_TRIAL_STEPS = {"max_steps": 30, "batch_size": 8, "learning_rate": 1e-4}
+
+#: experiment → pace → how much. "quick" is meant for one GPU of Colab's kind (T4): ten minutes for the tour, twenty for
+#: a later lesson. "trial" only shows that everything runs.
+AMOUNTS = {
+    "tour": {
+        "mini": Amount(epochs=1.8, evaluate_every=250, save_every=250),
+        "trial": Amount(240, 60, evaluate_every=15, save_every=15, **_TRIAL_STEPS),
+        "quick": Amount(4_000, 1_000, epochs=2.0, evaluate_every=125, save_every=125),
+        "full": _RECIPE,
+    },
+    "one_batch": {  # lesson 05: five windows from the first few hundred examples
+        "mini": Amount(),
+        "trial": Amount(learning_rate=1e-4),
+        "quick": Amount(learning_rate=1e-4),
+        "full": Amount(learning_rate=1e-4),
+    },
+    "fine_tuning": {  # lesson 06 trains four models so, and five for a few steps
+        "mini": Amount(2_400, 400, max_steps=120, evaluate_every=30),
+        "trial": Amount(400, 40, max_steps=24, batch_size=4, evaluate_every=6),
+        "quick": Amount(4_800, 500, max_steps=300, evaluate_every=75),
+        "full": Amount(30_000, 2_000, max_steps=1_500, evaluate_every=375),
+    },
+    "evaluation": {  # lessons 07 and 09, where the checkpoint has no trained head
+        "mini": Amount(None, 1_000, max_steps=300),
+        "trial": Amount(240, 100, **_TRIAL_STEPS),
+        "quick": Amount(9_600, 1_000, max_steps=600, learning_rate=5e-5, save_every=200),
+        "full": _RECIPE,
+    },
+    "no_answer": {  # lesson 07, section 10: that model once more, on data with unanswerable questions
+        "mini": Amount(None, 1_000, max_steps=300),
+        "trial": Amount(240, 100, **_TRIAL_STEPS),
+        "quick": Amount(9_600, 1_000, max_steps=600, learning_rate=5e-5, save_every=200),
+        "full": _RECIPE,
+    },
+    "families": {  # lesson 08 trains five models so
+        "mini": Amount(2_400, 300, max_steps=150, evaluate_every=50),
+        "trial": Amount(96, 60, max_steps=6, evaluate_every=2),
+        "quick": Amount(2_400, 300, max_steps=150, evaluate_every=50),
+        "full": Amount(24_000, 2_000, max_steps=1_500, evaluate_every=500),
+    },
+    "own_documents": {  # lesson 09: old examples to mix with the new ones, and to measure what is forgotten
+        "mini": Amount(240, 200),
+        "trial": Amount(48, 20),
+        "quick": Amount(240, 200),
+        "full": Amount(240, 200),
+    },
+}
 
 
 @dataclass(frozen=True)
@@ -14,6 +102,8 @@ class Course:
         source: what ``load_squad`` takes; checkpoint: what ``load_tokenizer`` and ``load_model`` take.
         max_length, stride: tokens per window and shared between windows.
         device: "cuda" or "cpu".
+        size: "quick", "full" (the published recipe) or "trial" (a few steps). The embedded corpus has one size only.
+        folder: where runs keep their checkpoints and results; None keeps them in memory only.
     """
 
     source: str
@@ -21,15 +111,73 @@ class Course:
     max_length: int
     stride: int
     device: str
+    size: str = "quick"
+    folder: str | None = None
 
     @property
     def is_mini(self) -> bool:
         """Whether the embedded corpus is in use (its facts are invented; its runs take minutes on a laptop)."""
         return self.source in MINI_NAMES
 
+    @cached_property
+    def is_small_encoder(self) -> bool:
+        """Whether the checkpoint is an encoder like the course's own, which trains on a CPU in minutes."""
+        from .checkpoints import layer_weights
+
+        return layer_weights(self.checkpoint) < SMALL_ENCODER
+
+    @property
+    def pace(self) -> str:
+        """The column of :data:`AMOUNTS` in use: "mini", or the size; without a GPU a "quick" run of a large encoder
+        would take hours, so there it is a "trial"."""
+        if self.is_mini:
+            return "mini"
+        slow = self.device == "cpu" and not self.is_small_encoder
+        return "trial" if self.size == "quick" and slow else self.size
+
+    def amount(self, experiment: str) -> Amount:
+        """How much an experiment takes: rows, steps, how often it is scored.
+
+        Raises:
+            ValueError: there is no experiment of that name.
+        """
+        if experiment not in AMOUNTS:
+            raise ValueError(unknown_name("experiment", experiment, AMOUNTS, "a new row in course.AMOUNTS"))
+        return AMOUNTS[experiment][self.pace]
+
     def load_data(self):
         """The examples: a DatasetDict with ``train`` and ``validation``."""
         return load_squad(self.source)
+
+    def examples_for(self, experiment: str, data) -> tuple:
+        """(train, validation): as many examples of ``data`` as the experiment takes, drawn at random (the same ones in
+        every run). Where there are not so many, all of them."""
+        amount = self.amount(experiment)
+        return draw(data["train"], amount.train_rows), draw(data["validation"], amount.eval_rows)
+
+    def windows_that_cut(self, examples, tokenizer, at_least: int = 5) -> tuple[int, int]:
+        """(max_length, stride) that leave some examples with several windows: the course's own, or, where nearly all
+        contexts are short, half of both, or a quarter.
+
+        Args:
+            examples: Dataset; at_least: so many of them shall have several windows.
+        """
+        pairs = tokenizer(list(examples["question"]), list(examples["context"]), verbose=False)["input_ids"]
+        max_length, stride = self.max_length, self.stride
+        while max_length > 96 and sum(len(ids) > max_length for ids in pairs) < at_least:
+            max_length, stride = max_length // 2, stride // 2
+        return max_length, stride
+
+    def what_to_expect(self, experiment: str = "tour") -> str:
+        """What is known of the scores that the course's checkpoint reaches, and how this run differs from those."""
+        from .comparison import known_scores
+
+        amount = self.amount(experiment)
+        rows = "all training examples" if amount.train_rows is None else f"{amount.train_rows:,} training examples"
+        length = f"{amount.max_steps:,} steps" if amount.max_steps else f"{amount.epochs:g} epochs"
+        if self.pace == "trial":
+            return f"{known_scores(self)}\nHere: a trial of {length}, too few to learn the task."
+        return f"{known_scores(self)}\nHere: {length} on {rows}."
 
     def load_tokenizer(self):
         """The checkpoint's tokenizer."""
@@ -43,51 +191,113 @@ class Course:
 
         return load_model(self.checkpoint, **options).to(self.device)
 
-    def fine_tune_config(self, **changes):
-        """Settings of a fine-tuning run that suit the source: ``FineTuneConfig``, with ``changes`` applied.
+    def fine_tune_config(self, experiment: str | None = None, **changes):
+        """Settings of a fine-tuning run that suit source, checkpoint and size: ``FineTuneConfig``, with ``changes``
+        applied.
 
-        The small encoders take a learning rate twenty times that of the real ones, and less than two passes. With their
-        few tokens, names they have not seen are cut in many pieces, so their answers are widened to whole words.
+        The small encoders take a learning rate thirty times that of the usual ones. With their few tokens, names they
+        have not seen are cut in many pieces, so their answers are widened to whole words. Where the course has a
+        folder, a run that takes long keeps checkpoints there and, run again, goes on from the last one.
+
+        Args:
+            experiment: a row of :data:`AMOUNTS`; None for settings that suit source and checkpoint, of a run of one's own.
+            changes: settings of ``FineTuneConfig`` to use instead.
         """
         from .training import FineTuneConfig
 
-        real, mini = (
-            {"epochs": 2.0, "learning_rate": 3e-5},
-            {"epochs": 1.8, "learning_rate": 1e-3, "align_to_words": True},
-        )
-        suited = mini if self.is_mini else real
-        return FineTuneConfig(**{"max_length": self.max_length, "stride": self.stride, **suited, **changes})
+        amount = self.amount(experiment) if experiment else Amount(epochs=self.amount("tour").epochs)
+        settings = {
+            "epochs": amount.epochs,
+            "max_steps": amount.max_steps,
+            "batch_size": amount.batch_size,
+            "learning_rate": 1e-3 if self.is_small_encoder else amount.learning_rate,
+            "evaluate_every": amount.evaluate_every,
+            "max_length": self.max_length,
+            "stride": self.stride,
+            "align_to_words": self.is_mini or self.is_small_encoder,
+        }
+        if self.folder and amount.save_every:
+            kind = f"{Path(self.source).name}-{Path(self.checkpoint).name}"
+            kept = Path(self.folder) / f"{experiment}-{kind}-{self.pace}"
+            settings |= {"output_dir": str(kept), "save_every": amount.save_every}
+        return FineTuneConfig(**{**settings, **changes})
 
     def __str__(self) -> str:
-        return (
+        said = (
             f"source {os.path.basename(self.source)}, checkpoint {os.path.basename(self.checkpoint)}, windows of "
             f"{self.max_length} tokens sharing {self.stride}, on {self.device}"
         )
+        if not self.is_mini:
+            said += f", size {self.size}"
+            if self.pace != self.size:
+                said += " (without a GPU this checkpoint gets a few steps only, to show that everything runs)"
+        return said + (f", runs kept in {self.folder}" if self.folder else "")
 
 
-def setup(source: str | None = None, checkpoint: str | None = None, seed: int = 0) -> Course:
-    """Choose data and checkpoint, seed the random generators and quiet the libraries' progress bars.
+def draw(rows, count: int | None):
+    """``count`` rows of a Dataset drawn at random, the same ones each time; all of them, in order, for None."""
+    return rows if count is None else rows.shuffle(seed=0).select(range(min(count, len(rows))))
+
+
+def setup(
+    source: str | None = None,
+    checkpoint: str | None = None,
+    seed: int = 0,
+    size: str | None = None,
+    folder: str | None = None,
+) -> Course:
+    """Choose data, checkpoint and size, and seed the random generators.
 
     Args:
         source: as in :func:`qa_helpers.load_squad`; default: the environment's ``QA_SOURCE``, then ``"mini"``.
         checkpoint: as in :func:`qa_helpers.load_model`; default: ``QA_CHECKPOINT``, then ``"mini-bert"``.
+        size: ``"quick"`` (the default; on one GPU the tour takes about ten minutes and a later lesson about twenty),
+            ``"full"`` (the published recipe: hours on a small GPU) or ``"trial"`` (a few steps, to see that everything
+            runs); default: ``QA_SIZE``, then ``"quick"``. The embedded corpus has one size.
+        folder: where long runs keep checkpoints, so that they go on after an interruption; ``"drive"`` in Colab mounts
+            Google Drive and takes a folder there. Default: ``QA_FOLDER``, then ``runs`` for size "full", else none.
 
     Returns:
         :class:`Course`; print it to see what was chosen.
+
+    Raises:
+        ValueError: an unknown size, or ``"drive"`` outside Colab.
     """
-    import datasets
     import torch
     import transformers
 
     source = source or os.environ.get("QA_SOURCE") or "mini"
     checkpoint = checkpoint or os.environ.get("QA_CHECKPOINT") or "mini-bert"
-    datasets.disable_progress_bars()
-    transformers.utils.logging.disable_progress_bar()
+    size = size or os.environ.get("QA_SIZE") or "quick"
+    if size not in SIZES:
+        raise ValueError(unknown_name("size", size, SIZES, "leave it out for 'quick'"))
+    set_library_bars(weights=False, downloads=bars_shown(), data=False)
     transformers.set_seed(seed)
     mini = source in MINI_NAMES
-    max_length, stride = (MINI_MAX_LENGTH, MINI_STRIDE) if mini else (384, 128)
+    max_length, stride = (MINI_MAX_LENGTH, MINI_STRIDE) if mini else _window(checkpoint)
     device = "cuda" if torch.cuda.is_available() else "cpu"
-    return Course(str(source), str(checkpoint), max_length, stride, device)
+    folder = folder or os.environ.get("QA_FOLDER") or ("runs" if size == "full" and not mini else None)
+    if folder == "drive":
+        folder = _mounted_drive()
+    return Course(str(source), str(checkpoint), max_length, stride, device, size, folder and str(folder))
 
 
-MINI_MAX_LENGTH, MINI_STRIDE = 256, 64  # most passages of the mini corpus fit one window; the long ones need several
+def _window(checkpoint: str) -> tuple[int, int]:
+    """384 tokens sharing 128, as in the published recipes; less where a local checkpoint has fewer positions. (The hub's
+    are not asked: that needs a network, and the usual ones have 512.)"""
+    from .checkpoints import local_config, longest_input
+
+    config = local_config(checkpoint)
+    longest = min(384, config and longest_input(config) or 384)
+    return longest, longest // 3
+
+
+def _mounted_drive() -> str:
+    try:
+        from google.colab import drive
+    except ImportError as error:
+        raise ValueError(
+            "folder='drive' is Google Drive, which only Colab can mount: name a folder on a disk that outlives the session"
+        ) from error
+    drive.mount(str(Path(DRIVE).parent.parent))
+    return DRIVE

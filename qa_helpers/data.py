@@ -17,6 +17,7 @@ from ._examples import FEATURES, Problem, example_problems, sound
 from ._examples import is_unicode as is_unicode  # for the rooms below
 from ._read_json import read_json, read_json_lines
 from ._read_tables import dataset_rows, is_saved_dataset, one_line, open_saved, read_csv, read_parquet
+from .bars import bars_shown, library_bars, track
 from .garbage import without_collection
 
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
@@ -129,15 +130,13 @@ def check_examples(examples: Iterable[dict]) -> list[Problem]:
         All problems in order; an empty list means the data is sound.
     """
     problems, seen = [], set()
-    for example in examples:
-        problems += example_problems(example)
-        if example["id"] in seen:
-            problems.append(
-                Problem(
-                    example["id"], "duplicate_id", f"example {example['id']!r}: the id occurs twice; make it unique"
-                )
-            )
-        seen.add(example["id"])
+    with track(examples, "Checking", unit="examples") as counted:
+        for example in counted:
+            problems += example_problems(example)
+            if example["id"] in seen:
+                message = f"example {example['id']!r}: the id occurs twice; make it unique"
+                problems.append(Problem(example["id"], "duplicate_id", message))
+            seen.add(example["id"])
     return problems
 
 
@@ -197,13 +196,13 @@ def _in_schema(splits: dict[str, Dataset], name: str) -> DatasetDict:
 
         if not len(dataset):
             raise ValueError(f"{name}: split {split!r} holds no examples; is it the right one?")
-        examples = sound(rows)
-        if _has_the_schema(dataset):
-            for _ in examples:
-                pass  # all sound
-            done[split] = dataset.select_columns(list(FEATURES))
-        else:
-            done[split] = in_memory(examples)
+        with track(sound(rows), f"Checking {split}", len(dataset), "examples") as examples:
+            if _has_the_schema(dataset):
+                for _ in examples:
+                    pass  # all sound
+                done[split] = dataset.select_columns(list(FEATURES))
+            else:
+                done[split] = in_memory(examples)
     return DatasetDict(done)
 
 
@@ -246,7 +245,8 @@ def _split_files(folder: Path) -> dict[str, Path]:
 
 def _from_hub(repository: str) -> DatasetDict:
     try:
-        loaded = load_dataset(repository)
+        with library_bars(downloads=bars_shown(), data=bars_shown()):
+            loaded = load_dataset(repository)
     except Exception as error:  # the library raises many kinds: no network, no such repository, a loading script
         raise ValueError(
             f"source {repository!r} could not be loaded from the Hugging Face hub ({one_line(error)}). "

@@ -23,6 +23,7 @@ class Evaluation:
         examples: rows in the course's schema.
         tokenizer, max_length, stride: as for :func:`qa_helpers.make_features`.
         batch_size: as for :func:`qa_helpers.predict_logits`.
+        progress: whether long work shows a progress bar; None does in a notebook and on a terminal.
         decoding: as for :func:`qa_helpers.decode_answers`: ``n_best``, ``max_answer_length`` and so on.
 
     Attributes:
@@ -36,25 +37,27 @@ class Evaluation:
         max_length: int = 384,
         stride: int = 128,
         batch_size: int = 32,
+        progress: bool | None = None,
         **decoding,
     ):
         self.examples = examples if isinstance(examples, Dataset) else rows_to_dataset(list(examples))
-        self.batch_size, self.decoding = batch_size, decoding
+        self.batch_size, self.progress, self.decoding = batch_size, progress, decoding
         share = own_share(len(self.examples))
         self.own = self.examples.select(share) if len(share) < len(self.examples) else self.examples
         cut = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride}
-        self.features = make_features(self.own, labels=False, **cut) if len(self.own) else None
+        self.features = make_features(self.own, labels=False, progress=progress, **cut) if len(self.own) else None
         self.windows = len(self.features or ())
 
-    def run(self, model: nn.Module, progress: bool = False) -> tuple[Scores, list[Prediction]]:
-        """Score a model.
+    def run(self, model: nn.Module, progress: bool | None = None) -> tuple[Scores, list[Prediction]]:
+        """Score a model (``progress``: None does as the evaluation was told).
 
         Returns:
             (scores, predictions): EM and F1 over all examples, and an answer to each, in order.
         """
         answers = []
         if self.features is not None:
-            logits = predict_logits(model, self.features, self.batch_size, progress)
+            shown = self.progress if progress is None else progress
+            logits = predict_logits(model, self.features, self.batch_size, shown)
             answers = decode_answers(self.own, self.features, *logits, **self.decoding)
         answers = all_shares(answers)
         return score(answers, self.examples), answers

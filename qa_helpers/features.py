@@ -21,6 +21,7 @@ from datasets import Dataset, Features, List, Value
 
 from . import _windows
 from ._windows import PairLayout, WindowColumns, tokenize, window_edges
+from .bars import bars_shown, counting, library_bars, track
 from .checkpoints import require_offsets
 from .data import FEATURES, example_problems, rows_to_dataset
 from .files import explain_full_disk
@@ -40,6 +41,7 @@ def make_features(
     stride: int = 128,
     labels: bool = True,
     num_proc: int | None = None,
+    progress: bool | None = None,
 ) -> Dataset:
     """Cut examples into windows and label each with the token positions of its answer.
 
@@ -50,6 +52,7 @@ def make_features(
         stride: context tokens that neighbouring windows share.
         labels: add ``start_positions`` and ``end_positions`` (of the first answer, where there are several).
         num_proc: processes for large datasets; None works in this one (the tokenizer has threads of its own).
+        progress: whether long work shows a progress bar; None does in a notebook and on a terminal (see ``bars.py``).
 
     Returns:
         Dataset with one row per window, unpadded:
@@ -76,9 +79,18 @@ def make_features(
     options = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride, "labels": labels}
     fingerprint = features_fingerprint(examples, **options)
     cache = _cache_file(examples, fingerprint)
-    with explain_full_disk(Path(cache or "features")):
+    several = num_proc is not None  # processes, whose work only the library's own bar can count
+    quiet = library_bars(downloads=False, data=several and bars_shown(progress))
+    counted = counting("Making features", len(examples), "examples", progress)
+    with explain_full_disk(Path(cache or "features")), quiet, counted as done:
+
+        def cut_and_count(batch: dict, indices: list[int], **options) -> pa.Table:
+            table = cut_batch(batch, indices, **options)
+            done(len(indices))
+            return table
+
         return examples.map(
-            cut_batch,
+            cut_batch if several else cut_and_count,
             with_indices=True,
             batched=True,
             batch_size=_BATCH,
@@ -358,13 +370,14 @@ def label_coverage(examples: Dataset, features: Dataset) -> LabelCoverage:
     labelled = starts != np.array(features["cls_index"][:])
     sources = np.array(features["example_index"][:])
     found, altered = set(), []
-    offsets = Ragged(features, "offset_mapping")
-    for row in np.flatnonzero(labelled).tolist():
-        source = int(sources[row])
-        found.add(source)
-        context, (start, end) = contexts[source], spans[source]
-        if span_text(context, offsets[row], starts[row], ends[row])[2] != context[start:end]:
-            altered.append(ids[source])
+    rows, offsets = np.flatnonzero(labelled).tolist(), Ragged(features, "offset_mapping")
+    with track(rows, "Reading labels back", unit="windows") as counted:
+        for row in counted:
+            source = int(sources[row])
+            found.add(source)
+            context, (start, end) = contexts[source], spans[source]
+            if span_text(context, offsets[row], starts[row], ends[row])[2] != context[start:end]:
+                altered.append(ids[source])
     lost = [ids[k] for k, span in enumerate(spans) if span is not None and k not in found]
     return LabelCoverage(
         len(examples), len(features), int(labelled.sum()), sum(s is not None for s in spans), lost, altered

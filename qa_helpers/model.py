@@ -13,6 +13,7 @@ from torch import nn
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
+from .bars import track
 from .checkpoints import load_model, longest_input
 from .faults import explain_out_of_memory, fewer_at_once
 from .ragged import Ragged, lengths_of, pad, ragged_columns
@@ -135,7 +136,7 @@ def make_batch(
 
 
 def predict_logits(
-    model: nn.Module, features: Dataset | Mapping, batch_size: int = 32, progress: bool = False
+    model: nn.Module, features: Dataset | Mapping, batch_size: int = 32, progress: bool | None = None
 ) -> tuple[list[np.ndarray], list[np.ndarray]]:
     """Run a model over all features.
 
@@ -144,7 +145,7 @@ def predict_logits(
         features: what :func:`qa_helpers.make_features` returned, or a mapping with the model's inputs as lists of rows.
         batch_size: windows of the greatest length at once, and of shorter ones as many as hold no more tokens. They are
             sorted by length first, so that little is padding.
-        progress: show a progress bar on the terminal.
+        progress: whether a long run shows a progress bar; None does in a notebook and on a terminal (see ``bars.py``).
 
     Returns:
         (start_logits, end_logits): for each feature, in order, a float32 array (tokens of that window,).
@@ -173,17 +174,18 @@ def predict_logits(
     was_training = model.training
     model.eval()
     try:
-        for rows in _track(_batches_by_length(lengths, batch_size), "Predicting", progress):
-            batch = {}
-            for name, values in columns.items():
-                padded = torch.from_numpy(pad([values[row] for row in rows], multiple=8 if on_gpu else 1))
-                batch[name] = (padded.pin_memory() if on_gpu else padded).to(device, non_blocking=True)
-            fits = explain_out_of_memory("predicting", *batch["input_ids"].shape, fewer_at_once(batch_size))
-            with fits, torch.inference_mode(), autocast(device):
-                output = model(**batch)
-            waiting.append((rows, torch.stack([output.start_logits, output.end_logits]).float()))
-            if len(waiting) == 32:
-                fetch()
+        with track(_batches_by_length(lengths, batch_size), "Predicting", unit="batches", shown=progress) as batches:
+            for rows in batches:
+                batch = {}
+                for name, values in columns.items():
+                    padded = torch.from_numpy(pad([values[row] for row in rows], multiple=8 if on_gpu else 1))
+                    batch[name] = (padded.pin_memory() if on_gpu else padded).to(device, non_blocking=True)
+                fits = explain_out_of_memory("predicting", *batch["input_ids"].shape, fewer_at_once(batch_size))
+                with fits, torch.inference_mode(), autocast(device):
+                    output = model(**batch)
+                waiting.append((rows, torch.stack([output.start_logits, output.end_logits]).float()))
+                if len(waiting) == 32:
+                    fetch()
         fetch()
     finally:
         model.train(was_training)
@@ -280,11 +282,3 @@ def trace_shapes(model: "ExtractiveQA", batch: Mapping[str, torch.Tensor]):
         "loss": "mean of the two cross-entropies",
     }
     return shape_table(tensors, {name: meanings[name] for name in tensors})
-
-
-def _track(batches, description: str, visible: bool):
-    if not visible:
-        return batches
-    from rich.progress import track
-
-    return track(batches, description=description)

@@ -10,7 +10,6 @@ no part in it: like ``bert-base-cased``, the encoder has only read text when fin
 """
 
 import random
-import sys
 import tempfile
 import time
 from collections.abc import Callable, Sequence
@@ -24,6 +23,7 @@ from transformers import Trainer, TrainingArguments, set_seed
 from transformers.trainer_callback import PrinterCallback
 
 from ._small_encoders import MAX_LENGTH, SMALL_ENCODERS, start_positions_as_waves, take_over_bert
+from ._training_bar import Plan, TrainingBar
 from .checkpoints import load_model, load_tokenizer, settle_tokenizer
 from .checksums import write_checksums
 from .corpus import build_corpus, passages, retellings
@@ -85,7 +85,7 @@ class PretrainConfig:
             learning rate again, instead of starting from nothing.
         vocab_size: tokens.
         seed: of weights, masks and order.
-        progress: None shows a bar on a terminal only.
+        progress: whether to show a bar; None does in a notebook and on a terminal (see ``bars.py``).
     """
 
     stages: tuple[Stage, ...] | None = None
@@ -241,16 +241,18 @@ def _train(model: MaskedLM, tokenizer, rows: Dataset, stage: Stage, config: Pret
             logging_steps=min(100, stage.steps),
             save_strategy="no",
             report_to="none",
-            disable_tqdm=not (sys.stderr.isatty() if config.progress is None else config.progress),
+            disable_tqdm=True,  # the bar is ours
             use_cpu=not torch.cuda.is_available(),
             seed=config.seed,
             data_seed=config.seed,
             log_level="error",
         )
         masker = _Masker(tokenizer, stage.masked, config.seed)
-        trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=masker)
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
+        line = f"{stage.steps:,} steps of {stage.batch_size} sequences of up to {stage.length} tokens"
+        with TrainingBar(config.progress, lambda steps: Plan(line, [1] * steps)) as bar:
+            trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=masker, callbacks=[bar])
+            trainer.remove_callback(PrinterCallback)
+            trainer.train()
     return [{"step": row["step"], "loss": row["loss"]} for row in trainer.state.log_history if "loss" in row]
 
 

@@ -4,7 +4,6 @@ The same call trains on a CPU (with quick dropout, see ``_dropout.py``), on a GP
 ``accelerate launch`` or ``torchrun``, on many.
 """
 
-import sys
 import tempfile
 from collections.abc import Sequence
 from contextlib import nullcontext
@@ -21,8 +20,20 @@ from transformers.utils import is_torch_tf32_available
 from ._dropout import quick_dropout
 from ._order import TrainingOrder
 from ._trainer import CourseTrainer, History, WindowBatches, take_off_autocast
-from ._unfinished import CHECKPOINTS, describe_run, find_checkpoint, forget_run, read_history, remember_run
+from ._training_bar import TrainingBar, plan_training
+from ._unfinished import (
+    CHECKPOINTS,
+    describe_run,
+    find_checkpoint,
+    find_finished,
+    forget_run,
+    is_finished,
+    read_history,
+    remember_run,
+    write_finished,
+)
 from ._watched import model_size, require_space_for_run
+from .checkpoints import load_model
 from .checksums import write_checksums
 from .evaluation import Evaluation
 from .features import make_features
@@ -50,12 +61,14 @@ class FineTuneConfig:
             ``align_to_words`` widens answers to whole words (see ``decode_answers``).
         seed: of shuffling and dropout.
         group_by_length: batch windows of similar length together, which leaves little padding.
-        evaluate_every: optimizer steps between EM/F1 on ``eval_examples``; None only at the end.
+        evaluate_every: optimizer steps between EM/F1 on ``eval_examples``, or "epoch" for the end of every epoch; None
+            only at the end of the run.
         log_every: optimizer steps between entries of the history.
         save_every: optimizer steps between checkpoints; None saves only the result. Needs ``output_dir``.
         output_dir: where the result (and unfinished work) goes; None keeps the result in memory only.
         resume: continue from the last checkpoint found in ``output_dir``, if settings, training data and starting
-            weights are those it was made with.
+            weights are those it was made with. If the run has come to its end there (and kept checkpoints on the way),
+            take its model instead of training again.
         lower_learning_rate: continue also where ``learning_rate`` is lower than it was: the way on from the last good
             checkpoint after a loss that was not a number. The schedule keeps its shape. (If the run diverged long before,
             delete the last checkpoint's folder to go on from the one before.)
@@ -65,7 +78,8 @@ class FineTuneConfig:
             "fp16" (on a GPU only) or "float32".
         compile: let ``torch.compile`` merge small operations first. It takes minutes at the start, so it pays in long runs
             on a GPU only; windows are then padded to multiples of 64 tokens, since each length is compiled by itself.
-        progress: a progress bar; None shows one on a terminal only.
+        progress: whether the run says how many steps it will take and shows progress bars; None does in a notebook and on
+            a terminal (see ``bars.py``).
     """
 
     epochs: float = 2.0
@@ -85,7 +99,7 @@ class FineTuneConfig:
     align_to_words: bool = False
     seed: int = 42
     group_by_length: bool = True
-    evaluate_every: int | None = None
+    evaluate_every: int | str | None = None
     log_every: int = 10
     save_every: int | None = None
     output_dir: str | None = None
@@ -152,30 +166,38 @@ def fine_tune(
     _check(config)
     cut = {"tokenizer": tokenizer, "max_length": config.max_length, "stride": config.stride}
     with main_process_first():  # the others find the features in its cache
-        features = make_features(train_examples, **cut)
+        features = make_features(train_examples, **cut, progress=config.progress)
     ids = Ragged(features, "input_ids")
     check_fits(model, ids, ids.lengths)
-    evaluate = None
+    evaluate = evaluation = None
+    bar = TrainingBar(config.progress, lambda steps: plan_training(steps, config, order, model, evaluation))
     if eval_examples is not None:
         limits = {"n_best": config.n_best, "max_answer_length": config.max_answer_length}
         rules = {"null_threshold": config.null_threshold, "align_to_words": config.align_to_words}
-        evaluation = Evaluation(eval_examples, **cut, batch_size=2 * config.batch_size, **limits, **rules)
+        shown = {"progress": config.progress}
+        evaluation = Evaluation(eval_examples, **cut, batch_size=2 * config.batch_size, **shown, **limits, **rules)
 
         def evaluate() -> Scores:  # with what will be saved, during training, too
             autocast = take_off_autocast(model)
             try:
-                return evaluation.run(model)[0]
+                with bar.scoring():
+                    return evaluation.run(model)[0]
             finally:
                 vars(model).update(autocast)
 
     history = History(config, evaluate, [c.on_history for c in callbacks if hasattr(c, "on_history")])
-    with tempfile.TemporaryDirectory() as scratch:
+    with tempfile.TemporaryDirectory() as scratch, bar:
         folder = Path(config.output_dir) / CHECKPOINTS if config.output_dir else Path(scratch)
         last = None
         if config.output_dir:
             require_space_for_run(model, config.output_dir, folder if config.save_every else None)
         if config.save_every:
             run = describe_run(config, features, model, folder)
+            done = None
+            if config.resume and not config.overwrite:
+                done = decided_by_main(lambda: find_finished(Path(config.output_dir), run, model))
+            if done:
+                return _finished(model, config, done, len(features), evaluate)
             last = decided_by_main(lambda: find_checkpoint(folder, run, config.resume, config.lower_learning_rate))
             remember_run(model, folder, run)
         if last:
@@ -196,7 +218,7 @@ def fine_tune(
             args=args,
             train_dataset=WindowBatches(features, tokenizer, _padding_multiple(config)),
             processing_class=tokenizer,
-            callbacks=[order, history, *callbacks],
+            callbacks=[order, bar, history, *callbacks],
         )
         trainer.order = order
         trainer.remove_callback(PrinterCallback)  # it prints every log entry; the history keeps them instead
@@ -209,16 +231,27 @@ def fine_tune(
             model.eval()  # after an interruption, too: the model answers with the weights it has reached
             take_off_autocast(model)
         seconds = history.seconds()
-    forget_run(model, folder)
-    scores = history.finish(trainer.state)
+        forget_run(model, folder)
+        scores = history.finish(trainer.state)
     if config.output_dir:
         with main_process_first():
             if trainer.is_world_process_zero():
                 with whole_folder(config.output_dir, model_size(model)) as partial:
                     save_model(model, tokenizer, partial)
+                    if config.save_every:
+                        write_finished(partial, run, model, history.rows, seconds, trainer.state.global_step)
     return FineTuneResult(
         model, history.rows, scores, trainer.state.global_step, len(features), seconds, config.output_dir
     )
+
+
+def _finished(model: nn.Module, config: FineTuneConfig, done: tuple, features: int, evaluate) -> FineTuneResult:
+    """The result of a run that came to its end before, with its weights put into ``model``."""
+    rows, seconds, steps = done
+    own = model.to_library() if isinstance(model, ExtractiveQA) else model  # the same tensors, under the saved names
+    own.load_state_dict(load_model(config.output_dir).state_dict())
+    model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
+    return FineTuneResult(model, rows, evaluate() if evaluate else None, steps, features, seconds, config.output_dir)
 
 
 def _padding_multiple(config: FineTuneConfig) -> int:
@@ -242,6 +275,9 @@ def _check(config: FineTuneConfig) -> None:
             raise ValueError(f"{name} must be positive, got {getattr(config, name)}")
     if config.max_steps is not None and config.max_steps < 1:
         raise ValueError(f"max_steps must be positive (or None to train for epochs), got {config.max_steps}")
+    every = config.evaluate_every
+    if every is not None and every != "epoch" and not (isinstance(every, int) and every > 0):
+        raise ValueError(f"evaluate_every is a number of steps, 'epoch' or None, got {every!r}")
     if config.batch_tokens is not None and config.batch_tokens < config.max_length:
         raise ValueError(
             f"batch_tokens {config.batch_tokens} does not hold one window of max_length {config.max_length}: raise it"
@@ -257,7 +293,8 @@ def _check(config: FineTuneConfig) -> None:
         if folder.is_file():
             raise ValueError(f"output_dir {folder.name!r} is a file; name a folder")
         kept = [p.name for p in folder.iterdir() if p.name != CHECKPOINTS] if folder.is_dir() else []
-        if kept and not config.overwrite:
+        takes_it = config.save_every and config.resume and is_finished(folder)
+        if kept and not config.overwrite and not takes_it:
             raise ValueError(
                 f"output_dir {folder.name!r} already holds {kept[0]!r}: choose another folder, or set overwrite=True "
                 "(--overwrite) to replace the whole folder"
@@ -268,7 +305,6 @@ def _arguments(config: FineTuneConfig, folder: Path) -> TrainingArguments:
     on_gpu = torch.cuda.is_available()
     best = {torch.bfloat16: "bf16", torch.float16: "fp16", None: "float32"}[half_precision("cuda" if on_gpu else "cpu")]
     precision = best if config.precision == "auto" else config.precision
-    progress = sys.stderr.isatty() if config.progress is None else config.progress
     return TrainingArguments(
         output_dir=str(folder),
         num_train_epochs=config.epochs,
@@ -295,7 +331,7 @@ def _arguments(config: FineTuneConfig, folder: Path) -> TrainingArguments:
         save_total_limit=2,
         eval_strategy="no",
         report_to="none",
-        disable_tqdm=not progress,
+        disable_tqdm=True,  # the bar is ours
         seed=config.seed,
         data_seed=config.seed,
         log_level="error",

@@ -1,5 +1,6 @@
 """Figures of training: the schedule, padding, a curve that grows while a model trains, runs beside each other, memory."""
 
+import sys
 import time
 from collections.abc import Mapping, Sequence
 
@@ -7,8 +8,10 @@ import matplotlib.pyplot as plt
 import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import MaxNLocator
+from tqdm.auto import tqdm
 from transformers import TrainerCallback
 
+from .bars import in_kernel
 from .plots import BLUE, GREEN, GREY, INK, ORANGE, PALETTE, PINK, RED, SKY, figure, plot_history
 
 _STYLES = ("-", "--", ":", "-.")
@@ -27,7 +30,7 @@ class LiveCurve(TrainerCallback):
     """
 
     def __init__(self, pause: float = 1.0, text: bool | None = None):
-        self.pause, self.text = pause, not _has_display() if text is None else text
+        self.pause, self.text = pause, not in_kernel() if text is None else text
         self.rows: Sequence[dict] = []
         self.steps = 0
         self._shown = None  # the handle of the displayed figure
@@ -37,7 +40,8 @@ class LiveCurve(TrainerCallback):
         """Called by ``fine_tune`` at each new row of the history."""
         self.rows, self.steps = rows, steps
         if self.text:
-            print(_line(rows[-1], steps), flush=True)
+            tqdm.write(_line(rows[-1], steps))  # prints it above the bar of the training, if one is shown
+            sys.stdout.flush()
         elif "f1" in rows[-1] or time.perf_counter() - self._drawn_at >= self.pause:
             self._draw()
 
@@ -57,15 +61,6 @@ class LiveCurve(TrainerCallback):
             self._shown.update(drawn)
         plt.close(drawn)
         self._drawn_rows, self._drawn_at = len(self.rows), time.perf_counter()
-
-
-def _has_display() -> bool:
-    """Whether this runs in a kernel, whose front end can show figures; a terminal's IPython has none."""
-    try:
-        from IPython import get_ipython
-    except ModuleNotFoundError:
-        return False
-    return hasattr(get_ipython(), "kernel")
 
 
 def _line(row: dict, steps: int) -> str:

@@ -7,6 +7,7 @@ from pathlib import Path
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any Hugging Face library is imported
 os.environ["HF_DATASETS_OFFLINE"] = "1"
 os.environ["QA_PROGRESS"] = "off"  # no test writes into the progress of whoever runs it
+os.environ["QA_BARS"] = "off"  # progress bars would be mixed into outputs that tests compare
 sys.path.insert(0, str(Path(__file__).parent / "fixtures"))
 sys.path.insert(0, str(Path(__file__).parent / "offline"))
 

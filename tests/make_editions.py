@@ -211,6 +211,7 @@ CONFIG = '''"""Settings for nbgrader: what stands in place of a solution, and ho
 import os
 
 os.environ["QA_PROGRESS"] = "off"  # grading is nobody's own progress
+os.environ["QA_BARS"] = "off"
 
 c = get_config()  # noqa: F821
 c.CourseDirectory.course_id = "extractive-qa"

@@ -7,6 +7,7 @@ figures stand in notebooks/TEACHING.md. "rss" is resident memory summed over the
 several processes share (libraries) in parts, so it is closer to what one more student costs on a server full of them.
 """
 
+import os
 import sys
 import threading
 import time
@@ -66,5 +67,6 @@ def measure(path: Path) -> None:
 if __name__ == "__main__":
     if not sys.argv[1:]:
         sys.exit(__doc__)
+    os.environ["QA_BARS"] = "off"
     for name in sys.argv[1:]:
         measure(Path(name))

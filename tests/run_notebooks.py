@@ -93,6 +93,7 @@ def main() -> int:
             os.environ[name] = str(Path(os.environ[name]).resolve())
     os.environ.setdefault("PYDEVD_DISABLE_FILE_VALIDATION", "1")
     os.environ["QA_PROGRESS"] = "off"  # no student's progress is written, or shown in what is committed
+    os.environ["QA_BARS"] = "off"  # no progress bar, either
     paths = [path.resolve() for path in options.notebooks] or course_notebooks()
     failed = 0
     for path in paths:

@@ -212,7 +212,7 @@ def test_setup_chooses_arguments_then_the_environment_then_mini(monkeypatch, sou
     monkeypatch.setenv("QA_CHECKPOINT", checkpoint)
     course = setup()
     assert (course.source, course.checkpoint, course.is_mini) == (str(source), checkpoint, False)
-    assert (course.max_length, course.stride) == (384, 128)
+    assert (course.max_length, course.stride) == (128, 42), "no longer than the checkpoint has positions for"
     assert list(course.load_data()) == ["train", "validation"]
     assert course.load_model().config.hidden_size == 32
     assert course.load_tokenizer().is_fast

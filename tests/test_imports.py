@@ -42,12 +42,12 @@ SIDE_ROOMS_BELOW = {
     "annotations",
     "__main__",
 }
-SIDE_ROOMS_FOR_ALL = {"checksums", "faults", "files", "garbage", "processes", "ragged", "shapes"}
+SIDE_ROOMS_FOR_ALL = {"bars", "checksums", "faults", "files", "garbage", "processes", "ragged", "shapes"}
 CUPBOARDS = {  # of one room each
     "corpus": {"_check", "_grammar", "_values"},
     "data": {"_arrow_store", "_examples", "_read_json", "_read_tables"},
     "features": {"_windows"},
-    "training": {"_dropout", "_order", "_trainer", "_unfinished", "_watched"},
+    "training": {"_dropout", "_order", "_trainer", "_training_bar", "_unfinished", "_watched"},
 }
 
 

@@ -58,9 +58,15 @@ def wait_for_server(folder: Path, process: subprocess.Popen, seconds: float = 60
                 urllib.request.urlopen(described["url"] + "api", timeout=5).close()
             except (ValueError, OSError):  # not written to its end, or not listening yet
                 continue
-            return described
+            return {**described, "folder": folder}
         time.sleep(0.2)
     pytest.fail("JupyterLab did not start:\n" + (folder / "log").read_text(encoding="utf-8")[-2000:])
+
+
+def test_the_address_that_opens_is_the_tour(server, tmp_path_factory):
+    printed = (server["folder"] / "log").read_text(encoding="utf-8")
+    assert f"{server['url']}lab/tree/00_tour.ipynb?token=" in printed
+    assert status(server, "api/contents/00_tour.ipynb", Authorization="token " + server["token"]) == 200
 
 
 def status(server: dict, path: str, **headers: str) -> int:

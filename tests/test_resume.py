@@ -243,3 +243,43 @@ def test_the_progress_of_a_resumed_run_is_not_lost_by_a_second_interruption(chec
     fine_tune(resumed, tokenizer, examples, None, config)
     fine_tune(unbroken, tokenizer, examples, None, SHORT)
     assert_same_weights(resumed, unbroken)
+
+
+@pytest.mark.parametrize("own_class", [True, False])
+def test_a_finished_run_is_taken_and_not_trained_again(checkpoint, tokenizer, examples, tmp_path, own_class):
+    def start():
+        return ExtractiveQA.from_pretrained(checkpoint) if own_class else load_model(checkpoint)
+
+    config = replace(SHORT, save_every=4, output_dir=str(tmp_path / "out"))
+    model, first = start(), First()
+    before = fine_tune(model, tokenizer, examples, examples, config)
+    for other in (start(), model):  # a new session, and the same cell once more
+        after = fine_tune(other, tokenizer, examples, examples, config, callbacks=[first])
+        assert first.step is None, "no step should be taken"
+        assert_same_weights(other, model)
+        assert (after.history, after.steps, after.features) == (before.history, before.steps, before.features)
+        assert (after.scores.exact_match, after.scores.f1) == (before.scores.exact_match, before.scores.f1)
+    assert not other.training
+
+
+def test_a_finished_run_of_another_kind_is_not_taken(checkpoint, encoder_checkpoint, tokenizer, rows, tmp_path):
+    config = replace(SHORT, save_every=4, output_dir=str(tmp_path / "out"))
+    fine_tune(load_model(checkpoint), tokenizer, rows, None, config)
+    kept = load_file(tmp_path / "out" / "model.safetensors")
+    for model, data, settings, what in (
+        (checkpoint, rows, replace(config, learning_rate=1e-4), r"other settings \(learning_rate\)"),
+        (checkpoint, rows[:-1], config, "other training data"),
+        (encoder_checkpoint, rows, config, "other starting weights"),
+    ):
+        with pytest.raises(ValueError, match=f"holds a finished run with {what}.*overwrite=True"):
+            fine_tune(load_model(model), tokenizer, data, None, settings)
+    with pytest.raises(ValueError, match="already holds"):
+        fine_tune(load_model(checkpoint), tokenizer, rows, None, replace(config, resume=False))
+    (tmp_path / "out" / "run.json").write_text("half of")
+    with pytest.raises(ValueError, match="run.json in .* is damaged.*overwrite=True"):
+        fine_tune(load_model(checkpoint), tokenizer, rows, None, config)
+    assert all(
+        torch.equal(value, kept[name]) for name, value in load_file(tmp_path / "out" / "model.safetensors").items()
+    )
+    again = fine_tune(load_model(checkpoint), tokenizer, rows, None, replace(config, overwrite=True))
+    assert again.steps == 12

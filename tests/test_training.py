@@ -360,3 +360,17 @@ def test_on_a_cpu_auto_is_float32_and_fp16_is_refused(model, tokenizer, examples
     assert half_precision("cpu") is None
     with pytest.raises(ValueError, match="precision 'fp16' needs a GPU; on a CPU take 'float32'"):
         fine_tune(model, tokenizer, examples, None, replace(SHORT, precision="fp16"))
+
+
+def test_scores_at_the_end_of_every_epoch(checkpoint, tokenizer, examples):
+    config = replace(SHORT, max_steps=None, epochs=2.5, evaluate_every="epoch")
+    result = fine_tune(load_model(checkpoint), tokenizer, examples, examples, config)
+    scored = [row["step"] for row in result.history if "f1" in row]
+    per_epoch = -(-result.features // SHORT.batch_size)
+    assert scored == [per_epoch, 2 * per_epoch, result.steps]
+
+
+@pytest.mark.parametrize("every", [0, -3, 2.5, "step"])
+def test_an_interval_of_scores_that_is_none_is_refused(checkpoint, tokenizer, examples, every):
+    with pytest.raises(ValueError, match="evaluate_every is a number of steps, 'epoch' or None"):
+        fine_tune(load_model(checkpoint), tokenizer, examples, examples, replace(SHORT, evaluate_every=every))

@@ -6,6 +6,7 @@ Medians of several tries, each in a fresh process, after one that is not counted
 and the help are without the interpreter's own start, which is measured beside them.
 """
 
+import os
 import statistics
 import subprocess
 import sys
@@ -51,6 +52,7 @@ def first_answer(tries: int = 3) -> tuple[float, str]:
 
 
 def main() -> None:
+    os.environ["QA_BARS"] = "off"
     bare = seconds("-c", "pass")
     print(f"python itself: {bare:.2f} s")
     print(f"import qa_helpers: {seconds('-c', 'import qa_helpers') - bare:.3f} s more")

@@ -97,7 +97,7 @@ def environment(folder: Path) -> dict[str, str]:
     }
     path = f"{Path(sys.executable).parent}{os.pathsep}{kept.get('PATH', '')}"
     # One thread, as in the other tests: on a busy machine a small model's threads only wait for each other.
-    others = {"PATH": path, "OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1"}
+    others = {"PATH": path, "OMP_NUM_THREADS": "1", "PYDEVD_DISABLE_FILE_VALIDATION": "1", "QA_BARS": "off"}
     return kept | {name: str(place) for name, place in places.items()} | others
 
 
