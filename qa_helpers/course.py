@@ -26,7 +26,8 @@ class Amount:
     """How much one experiment takes.
 
     Attributes:
-        train_rows, eval_rows: examples, drawn at random; None takes all, in their order.
+        train_rows, eval_rows: examples; None takes all, in their order.
+        shuffled: whether these are drawn at random; if not, the first ones are taken.
         epochs, max_steps, batch_size, evaluate_every, learning_rate: as in :class:`qa_helpers.FineTuneConfig`. The
             learning rate is for encoders of the usual size: the course's small ones always take 1e-3.
         save_every: steps between checkpoints, where the course has a folder for runs.
@@ -34,6 +35,7 @@ class Amount:
 
     train_rows: int | None = None
     eval_rows: int | None = None
+    shuffled: bool = True
     epochs: float = 2.0
     max_steps: int | None = None
     batch_size: int = 16
@@ -80,7 +82,7 @@ AMOUNTS = {
         "full": _RECIPE,
     },
     "families": {  # lesson 08 trains five models so
-        "mini": Amount(2_400, 300, max_steps=150, evaluate_every=50),
+        "mini": Amount(2_400, 300, shuffled=False, max_steps=150, evaluate_every=50),  # the corpus comes mixed
         "trial": Amount(96, 60, max_steps=6, evaluate_every=2),
         "quick": Amount(2_400, 300, max_steps=150, evaluate_every=50),
         "full": Amount(24_000, 2_000, max_steps=1_500, evaluate_every=500),
@@ -150,10 +152,11 @@ class Course:
         return load_squad(self.source)
 
     def examples_for(self, experiment: str, data) -> tuple:
-        """(train, validation): as many examples of ``data`` as the experiment takes, drawn at random (the same ones in
-        every run). Where there are not so many, all of them."""
+        """(train, validation): as many examples of ``data`` as the experiment takes, the same ones in every run. Where
+        there are not so many, all of them."""
         amount = self.amount(experiment)
-        return draw(data["train"], amount.train_rows), draw(data["validation"], amount.eval_rows)
+        counts = {"train": amount.train_rows, "validation": amount.eval_rows}
+        return tuple(draw(data[split], count, amount.shuffled) for split, count in counts.items())
 
     def windows_that_cut(self, examples, tokenizer, at_least: int = 5) -> tuple[int, int]:
         """(max_length, stride) that leave some examples with several windows: the course's own, or, where nearly all
@@ -168,16 +171,19 @@ class Course:
             max_length, stride = max_length // 2, stride // 2
         return max_length, stride
 
-    def what_to_expect(self, experiment: str = "tour") -> str:
-        """What is known of the scores that the course's checkpoint reaches, and how this run differs from those."""
+    def what_to_expect(self, experiment: str | None = None) -> str:
+        """What is known of the scores that the course's checkpoint reaches, and how an experiment's run compares."""
         from .comparison import known_scores
 
+        known = known_scores(self)
+        if experiment is None:
+            return known
         amount = self.amount(experiment)
         rows = "all training examples" if amount.train_rows is None else f"{amount.train_rows:,} training examples"
         length = f"{amount.max_steps:,} steps" if amount.max_steps else f"{amount.epochs:g} epochs"
         if self.pace == "trial":
-            return f"{known_scores(self)}\nHere: a trial of {length}, too few to learn the task."
-        return f"{known_scores(self)}\nHere: {length} on {rows}."
+            return f"{known}\nHere: a trial of {length}, too few to learn the task."
+        return f"{known}\nHere: {length} on {rows}."
 
     def load_tokenizer(self):
         """The checkpoint's tokenizer."""
@@ -234,9 +240,11 @@ class Course:
         return said + (f", runs kept in {self.folder}" if self.folder else "")
 
 
-def draw(rows, count: int | None):
-    """``count`` rows of a Dataset drawn at random, the same ones each time; all of them, in order, for None."""
-    return rows if count is None else rows.shuffle(seed=0).select(range(min(count, len(rows))))
+def draw(rows, count: int | None, shuffled: bool = True):
+    """``count`` rows of a Dataset, drawn at random but the same ones each time, or the first ones; for None all of them."""
+    if count is None:
+        return rows
+    return (rows.shuffle(seed=0) if shuffled else rows).select(range(min(count, len(rows))))
 
 
 def setup(

@@ -29,7 +29,7 @@ def large_encoder(tmp_path_factory) -> str:
 def test_every_experiment_has_an_amount_for_every_pace():
     assert all(set(columns) == {"mini", *SIZES} for columns in AMOUNTS.values())
     settings = {field.name for field in fields(FineTuneConfig)}
-    assert {field.name for field in fields(Amount)} - settings == {"train_rows", "eval_rows"}
+    assert {field.name for field in fields(Amount)} - settings == {"train_rows", "eval_rows", "shuffled"}
 
 
 @pytest.mark.parametrize("size", SIZES)
@@ -80,6 +80,7 @@ def test_examples_are_drawn_the_same_way_each_time():
     rows = qa.load_squad("mini")["validation"]
     some = draw(rows, 20)
     assert some["id"] == draw(rows, 20)["id"] != rows.select(range(20))["id"]
+    assert draw(rows, 20, shuffled=False)["id"] == rows.select(range(20))["id"]
     assert draw(rows, None) is rows and len(draw(rows, 10**6)) == len(rows)
     train, validation = MINI.examples_for("fine_tuning", {"train": rows, "validation": rows})
     assert (len(train), len(validation)) == (1000, 400)
@@ -103,8 +104,8 @@ def test_what_to_expect_says_whose_figure_it_is():
         r"Measured: EM \d\d to \d\d, F1 \d\d to \d\d for mini-bert, 5 seeds, 500 steps", MINI.what_to_expect()
     )
     assert "Published: EM 81.2, F1 88.7 for bert-base-cased" in REAL.what_to_expect()
-    assert "Here: 2 epochs on 4,000 training examples." in REAL.what_to_expect()
-    assert "too few to learn" in replace(REAL, size="trial").what_to_expect()
+    assert "Here: 2 epochs on 4,000 training examples." in REAL.what_to_expect("tour")
+    assert "too few to learn" in replace(REAL, size="trial").what_to_expect("tour")
 
 
 @pytest.mark.parametrize(
