@@ -65,7 +65,7 @@ test-browser: $(READY)
 test: unit nbval lint
 
 unit: $(READY)
-	$(BIN)/python -m pytest -q tests
+	$(BIN)/python -m pytest -q -p xdist -n 2 --dist loadscope tests
 
 # Sockets are closed in the notebooks' kernels, and what reaches for the network nevertheless is listed in a file.
 nbval: export NETWORK_LOG = $(CURDIR)/build/network.txt
