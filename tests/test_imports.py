@@ -26,6 +26,7 @@ ROOMS = [
 ]
 # These import from above:
 SIDE_ROOMS_BELOW = {
+    "cases",
     "course",
     "plots",
     "evaluation_plots",

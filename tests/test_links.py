@@ -209,8 +209,8 @@ def test_the_course_takes_the_versions_that_colab_has():
             missing.add(requirement.name)
         else:
             assert requirement.specifier.contains(had), f"{requirement} would replace Colab's {had}"
-    # Of its own build, with what that brings; and the one that the setup cell brings.
-    assert missing == {"torch", "filelock", "torchinfo"}
+    # Of its own build, with what that brings; what huggingface_hub brings; and the one that the setup cell brings.
+    assert missing == {"torch", "filelock", "tqdm", "torchinfo"}
 
 
 def test_binder_can_build_from_environment_yml():

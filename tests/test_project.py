@@ -110,6 +110,7 @@ def test_nothing_names_this_machine():
 
 TOP_LEVEL = [
     ".ci",
+    ".devcontainer",
     ".github",
     ".gitignore",
     "CITATION.cff",
@@ -124,6 +125,15 @@ TOP_LEVEL = [
     "qa_helpers",
     "tests",
 ]
+
+
+def test_a_codespace_has_the_same_python_and_packages_and_opens_the_tour():
+    settings = json.loads((ROOT / ".devcontainer" / "devcontainer.json").read_text(encoding="utf-8"))
+    conda = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))["dependencies"]
+    version = next(entry for entry in conda if str(entry).startswith("python=")).removeprefix("python=")
+    assert settings["image"].startswith(f"python:{version}-")
+    assert settings["postCreateCommand"] == "make .venv/.ready", "the Makefile installs the versions of constraints.txt"
+    assert settings["customizations"]["codespaces"]["openFiles"] == ["notebooks/00_tour.ipynb"]
 
 
 def test_the_top_level_holds_what_a_visitor_expects_and_no_more():
