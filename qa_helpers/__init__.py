@@ -27,6 +27,7 @@ _PUBLIC = {
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 _MODULES = {
     *_PUBLIC,
+    "cases",
     "plots",
     "evaluation_plots",
     "model_plots",
