@@ -118,7 +118,7 @@ TRAPS = [
     Trap(
         "test_leading_spaces_in_a_question_upset_only_second_truncation",
         "tokenizers",
-        {"03": "spaces in front of a", "04": "strip()"},
+        {"03": "leading ones upset several tokenizers", "04": "strip()"},
         {"qa_helpers/features.py": 'row["question"].strip()'},
     ),
     Trap(
@@ -131,7 +131,7 @@ TRAPS = [
         "test_columns_of_a_dataset_are_lazy",
         "datasets",
         {"04": '["offset_mapping"]'},
-        {"qa_helpers/features.py": 'list(examples["context"])'},
+        {"qa_helpers/features.py": 'examples["context"][:]'},
     ),
     Trap(
         "test_no_metric_comes_with_the_libraries",
