@@ -26,34 +26,34 @@ lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_tour.ipynb $(LAB_FLAGS)
 
 run: $(READY)
-	$(BIN)/python tests/run_notebooks.py $(NOTEBOOKS)
+	$(BIN)/python tools/run_notebooks.py $(NOTEBOOKS)
 
 notebooks: $(READY)
-	$(BIN)/python tests/run_notebooks.py --in-place $(NOTEBOOKS)
+	$(BIN)/python tools/run_notebooks.py --in-place $(NOTEBOOKS)
 
 # REPO counts only where it stands on the command line: a variable of the shell may mean anything. REPO= takes it out.
 links:
 	$(if $(filter command,$(origin REPO)),,$(error Name the repository: make links REPO=owner/name))
-	@$(PYTHON) tests/stamp_links.py '$(REPO)'
+	@$(PYTHON) tools/stamp_links.py '$(REPO)'
 
 test-colab: $(READY)
 	QA_COLAB=1 $(BIN)/python -m pytest -q tests/test_colab.py
 
 student teacher: $(READY)
-	$(BIN)/python tests/make_editions.py $@
+	$(BIN)/python tools/make_editions.py $@
 
 test-nbgrader: $(READY)
 	QA_NBGRADER=1 $(BIN)/python -m pytest -q tests/test_nbgrader.py
 
 site: $(READY)
-	$(BIN)/python tests/site/build.py
+	$(BIN)/python tools/site/build.py
 
 test-site: $(READY)
-	$(BIN)/python -m pytest -q tests/site
+	$(BIN)/python -m pytest -q tests/browser/test_site_in_chromium.py
 
 bench: $(READY)
 	$(if $(and $(CHECKPOINT),$(DATA)),,$(error Name an encoder and SQuAD files: make bench CHECKPOINT=folder DATA=folder))
-	$(BIN)/python tests/benchmarks/compare.py --checkpoint '$(CHECKPOINT)' --data '$(DATA)'
+	$(BIN)/python tools/benchmarks/compare.py --checkpoint '$(CHECKPOINT)' --data '$(DATA)'
 
 # Two notebooks at a time, each on one thread. The real files are taken from QA_REAL_DATA or ../shared, else made up.
 test-real: $(READY)
@@ -75,25 +75,25 @@ nbval: export QA_PROGRESS = off
 nbval: export QA_BARS = off
 nbval: $(READY)
 	@mkdir -p build && rm -f build/network.txt
-	PYTHONPATH="$(CURDIR)/tests/offline$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=600 \
-		--nbval-sanitize-with tests/nbval_sanitize.cfg notebooks
+	PYTHONPATH="$(CURDIR)/tools/offline$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=600 \
+		--nbval-sanitize-with tools/nbval_sanitize.cfg notebooks
 	@if test -s build/network.txt; then echo "notebooks reached for:"; sort -u build/network.txt; exit 1; fi
 
 lint: $(READY)
-	$(BIN)/python -m ruff check qa_helpers tests
+	$(BIN)/python -m ruff check qa_helpers tests tools
 
 # One thread each: a small model gains little from two, and the weights' last digits depend on their number.
 assets: export OMP_NUM_THREADS = 1
 assets: $(READY)
 	for family in bert roberta distilbert albert deberta; do \
-		$(BIN)/qa-helpers pretrain --family $$family --output-dir qa_helpers/assets/mini-$$family || exit 1; \
+		$(BIN)/qa-helpers pretrain --family $$family --output-dir qa_helpers/mini/assets/mini-$$family || exit 1; \
 	done
-	$(BIN)/qa-helpers pretrain --family albert --start-from qa_helpers/assets/mini-albert \
-		--output-dir qa_helpers/assets/mini-albert
+	$(BIN)/qa-helpers pretrain --family albert --start-from qa_helpers/mini/assets/mini-albert \
+		--output-dir qa_helpers/mini/assets/mini-albert
 	OMP_NUM_THREADS=2 $(BIN)/qa-helpers train --source mini --checkpoint mini-bert --epochs 1.8 \
-		--output-dir qa_helpers/assets/mini-bert-qa --half-precision --overwrite
-	rm -f qa_helpers/assets/family_scores.json
-	$(BIN)/qa-helpers compare --families all --seeds 5 --output-file qa_helpers/assets/family_scores.json
+		--output-dir qa_helpers/mini/assets/mini-bert-qa --half-precision --overwrite
+	rm -f qa_helpers/mini/assets/family_scores.json
+	$(BIN)/qa-helpers compare --families all --seeds 5 --output-file qa_helpers/mini/assets/family_scores.json
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …")'

@@ -9,7 +9,7 @@ from importlib import import_module
 __version__ = "0.1.0"
 
 _PUBLIC = {
-    "corpus": ["build_corpus", "passages", "to_squad_json", "write_corpus"],
+    "mini.corpus": ["build_corpus", "passages", "to_squad_json", "write_corpus"],
     "data": ["check_examples", "load_squad"],
     "checkpoints": ["load_model", "load_tokenizer"],
     "features": ["answer_in_window", "label_coverage", "make_features", "span_text"],
@@ -21,26 +21,18 @@ _PUBLIC = {
     "training": ["FineTuneConfig", "FineTuneResult", "fine_tune"],
     "answering": ["QuestionAnswerer"],
     "shapes": ["expect", "shape_table"],
-    "_progress": ["progress"],
+    "classroom.progress": ["progress"],
     "course": ["Course", "setup"],
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
+# Modules of the subpackages that lessons use, under their last name: ``from qa_helpers import plots``.
 _MODULES = {
-    *_PUBLIC,
-    "cases",
-    "plots",
-    "evaluation_plots",
-    "model_plots",
-    "render",
-    "pretraining",
-    "exercises",
-    "training_plots",
-    "machine",
-    "comparison",
-    "family_plots",
-    "widgets",
-    "annotations",
+    "mini": ["comparison", "corpus", "pretraining"],
+    "figures": ["evaluation_plots", "family_plots", "model_plots", "plots", "training_plots"],
+    "classroom": ["annotations", "cases", "exercises", "machine", "render", "widgets"],
 }
+_MODULE_HOME = {name: f"{folder}.{name}" for folder, names in _MODULES.items() for name in names}
+_MODULE_HOME |= {module: module for module in _PUBLIC if "." not in module}
 
 __all__ = ["__version__", *sorted(_HOME)]
 
@@ -48,10 +40,10 @@ __all__ = ["__version__", *sorted(_HOME)]
 def __getattr__(name: str):
     if name in _HOME:
         return getattr(import_module(f"{__name__}.{_HOME[name]}"), name)
-    if name in _MODULES:
-        return import_module(f"{__name__}.{name}")
+    if name in _MODULE_HOME:
+        return import_module(f"{__name__}.{_MODULE_HOME[name]}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
 
 
 def __dir__():
-    return sorted({*globals(), *_HOME, *_MODULES})
+    return sorted({*globals(), *_HOME, *_MODULE_HOME})

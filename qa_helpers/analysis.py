@@ -8,8 +8,8 @@ import numpy as np
 from datasets import Dataset
 
 from .decoding import Prediction
+from .engine.columns import Ragged
 from .metrics import Scores, normalize_answer, score
-from .ragged import Ragged
 
 QUESTION_WORDS = ("who", "whose", "whom", "what", "which", "when", "where", "why", "how")
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"

@@ -15,12 +15,12 @@ from tokenizers import Regex, pre_tokenizers
 from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
-from .bars import bars_shown, library_bars
-from .checksums import NAME as CHECKSUMS
-from .checksums import find_damage
 from .data import looks_like_path, unknown_name
+from .engine.checksums import NAME as CHECKSUMS
+from .engine.checksums import find_damage
+from .engine.progress_bars import bars_shown, library_bars
 
-ASSETS = Path(str(files("qa_helpers"))) / "assets"
+ASSETS = Path(str(files("qa_helpers"))) / "mini" / "assets"
 
 
 @dataclass(frozen=True)

@@ -14,7 +14,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
-from .processes import is_main
+from .engine.processes import is_main
 
 app = typer.Typer(
     add_completion=False,
@@ -94,7 +94,7 @@ def train(
     """Fine-tune a checkpoint on a source's train split and score it on the validation split."""
     from .checkpoints import load_model, load_tokenizer
     from .data import load_squad
-    from .files import write_whole
+    from .engine.whole_files import write_whole
     from .training import FineTuneConfig, fine_tune
 
     data = _limited(load_squad(source), limit)
@@ -161,9 +161,9 @@ def evaluate(
     """Score a fine-tuned model: EM and F1, best over all acceptable answers."""
     from .checkpoints import load_model, load_tokenizer
     from .data import load_squad
+    from .engine.processes import state
+    from .engine.whole_files import write_whole
     from .evaluation import Evaluation
-    from .files import write_whole
-    from .processes import state
 
     data = load_squad(source)
     if split not in data:
@@ -231,7 +231,7 @@ def compare(
     limit: Limit = None,
 ):
     """Fine-tune the small encoders of all families, several times each, and keep EM, F1 and time (lesson 08)."""
-    from .comparison import CompareSettings, compare_families
+    from .mini.comparison import CompareSettings, compare_families
 
     names = None if families == "all" else [name.strip() for name in families.split(",")]
     settings = CompareSettings(steps=steps, limit=limit)
@@ -248,7 +248,7 @@ def corpus(
     seed: Annotated[int, typer.Option(help="Another seed, another gazetteer.")] = 2026,
 ):
     """Write the embedded corpus as SQuAD 1.1 or 2.0 JSON."""
-    from .corpus import write_corpus
+    from .mini.corpus import write_corpus
 
     for path in write_corpus(output_dir, version, examples, validation_examples, seed):
         console.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
@@ -268,8 +268,8 @@ def pretrain(
 
     A run that is cut off leaves nothing in output-dir, and starts over when it is repeated.
     """
-    from .pretraining import PretrainConfig
-    from .pretraining import pretrain as run
+    from .mini.pretraining import PretrainConfig
+    from .mini.pretraining import pretrain as run
 
     config = PretrainConfig(seed=seed, share=share, start_from=start_from)
     start = time.perf_counter()
@@ -303,7 +303,7 @@ def _window(model, max_length: int | None, stride: int | None) -> tuple[int, int
 
 def _save_halved(model, tokenizer, output_dir: str) -> None:
     """Replace a trained model in its folder by the same in half precision; load_model reads it as float32."""
-    from .files import whole_folder
+    from .engine.whole_files import whole_folder
     from .training import save_model
 
     if is_main():

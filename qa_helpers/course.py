@@ -12,8 +12,8 @@ from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 
-from .bars import bars_shown, set_library_bars
 from .data import MINI_NAMES, load_squad, unknown_name
+from .engine.progress_bars import bars_shown, set_library_bars
 
 MINI_MAX_LENGTH, MINI_STRIDE = 256, 64  # most passages of the mini corpus fit one window; the long ones need several
 SIZES = ("trial", "quick", "full")
@@ -173,7 +173,7 @@ class Course:
 
     def what_to_expect(self, experiment: str | None = None) -> str:
         """What is known of the scores that the course's checkpoint reaches, and how an experiment's run compares."""
-        from .comparison import known_scores
+        from .mini.comparison import known_scores
 
         known = known_scores(self)
         if experiment is None:

@@ -12,13 +12,13 @@ from pathlib import Path
 import pyarrow as pa
 from datasets import Dataset, DatasetDict, load_dataset
 
-from ._arrow_store import in_memory, stored
-from ._examples import FEATURES, Problem, example_problems, sound
-from ._examples import is_unicode as is_unicode  # for the rooms below
-from ._read_json import read_json, read_json_lines
-from ._read_tables import dataset_rows, is_saved_dataset, one_line, open_saved, read_csv, read_parquet
-from .bars import bars_shown, library_bars, track
-from .garbage import without_collection
+from .engine.arrow_store import in_memory, stored
+from .engine.garbage import without_collection
+from .engine.progress_bars import bars_shown, library_bars, track
+from .engine.read_json import read_json, read_json_lines
+from .engine.read_tables import dataset_rows, is_saved_dataset, one_line, open_saved, read_csv, read_parquet
+from .examples import FEATURES, Problem, example_problems, sound
+from .examples import is_unicode as is_unicode  # for the rooms below
 
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
 MINI_NAMES = ("mini", "mini_v2")
@@ -75,7 +75,7 @@ def load_squad(source: str | Path = "mini") -> DatasetDict:
     """
     name = str(source)
     if name in MINI_NAMES:
-        from .corpus import build_corpus
+        from .mini.corpus import build_corpus
 
         corpus = build_corpus(unanswerable=name == "mini_v2")
         return _in_order({split: rows_to_dataset(rows) for split, rows in corpus.items()})

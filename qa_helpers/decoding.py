@@ -10,9 +10,9 @@ from typing import NamedTuple
 import numpy as np
 from datasets import Dataset
 
+from .engine.columns import Ragged
+from .engine.garbage import without_collection
 from .features import FIRST_COMBINING, span_text
-from .garbage import without_collection
-from .ragged import Ragged
 
 
 class Candidate(NamedTuple):  # twenty are made for every example: a dataclass takes four times as long

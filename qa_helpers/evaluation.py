@@ -7,10 +7,10 @@ from torch import nn
 
 from .data import rows_to_dataset
 from .decoding import Prediction, decode_answers
+from .engine.processes import all_shares, own_share
 from .features import make_features
 from .metrics import Scores, score
 from .model import predict_logits
-from .processes import all_shares, own_share
 
 
 class Evaluation:

@@ -19,14 +19,14 @@ import pyarrow as pa
 import tokenizers
 from datasets import Dataset, Features, List, Value
 
-from . import _windows
-from ._windows import PairLayout, WindowColumns, tokenize, window_edges
-from .bars import bars_shown, counting, library_bars, track
 from .checkpoints import require_offsets
 from .data import FEATURES, example_problems, rows_to_dataset
-from .files import explain_full_disk
-from .garbage import without_collection
-from .ragged import Ragged
+from .engine import windows
+from .engine.columns import Ragged
+from .engine.garbage import without_collection
+from .engine.progress_bars import bars_shown, counting, library_bars, track
+from .engine.whole_files import explain_full_disk
+from .engine.windows import PairLayout, WindowColumns, tokenize, window_edges
 
 FIRST_COMBINING = "\u0300"  # no character before this one combines with the letter before it
 _NO_TOKEN = "the context holds no token (only invisible characters?); fill it in or drop it"
@@ -169,7 +169,7 @@ def features_fingerprint(examples: Dataset, tokenizer, max_length: int, stride: 
     backend["truncation"] = backend["padding"] = None  # left over from the call before
     settings = [max_length, stride, labels, tokenizer.model_input_names, tokenizer.cls_token_id, tokenizers.__version__]
     digest.update(json.dumps([settings, backend], sort_keys=True).encode())
-    for module in (__file__, _windows.__file__):
+    for module in (__file__, windows.__file__):
         digest.update(Path(module).read_bytes())
     content = examples.select_columns([name for name in FEATURES if name != "title"]).with_format("arrow")
     with pa.ipc.new_stream(_Digesting(digest), content[:1].schema.remove_metadata()) as stream:

@@ -13,10 +13,10 @@ from torch import nn
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
-from .bars import track
 from .checkpoints import load_model, longest_input
-from .faults import explain_out_of_memory, fewer_at_once
-from .ragged import Ragged, lengths_of, pad, ragged_columns
+from .engine.columns import Ragged, lengths_of, pad, ragged_columns
+from .engine.out_of_memory import explain_out_of_memory, fewer_at_once
+from .engine.progress_bars import track
 from .shapes import shape_table
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")

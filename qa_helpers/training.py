@@ -17,11 +17,12 @@ from transformers import TrainerCallback, TrainingArguments
 from transformers.trainer_callback import PrinterCallback
 from transformers.utils import is_torch_tf32_available
 
-from ._dropout import quick_dropout
-from ._order import TrainingOrder
-from ._trainer import CourseTrainer, History, WindowBatches, take_off_autocast
-from ._training_bar import TrainingBar, plan_training
-from ._unfinished import (
+from .checkpoints import load_model
+from .engine.checksums import write_checksums
+from .engine.columns import Ragged
+from .engine.processes import decided_by_main, main_process_first
+from .engine.quick_dropout import quick_dropout
+from .engine.resume import (
     CHECKPOINTS,
     describe_run,
     find_checkpoint,
@@ -32,16 +33,15 @@ from ._unfinished import (
     remember_run,
     write_finished,
 )
-from ._watched import model_size, require_space_for_run
-from .checkpoints import load_model
-from .checksums import write_checksums
+from .engine.sampler import TrainingOrder
+from .engine.trainer import CourseTrainer, History, WindowBatches, take_off_autocast
+from .engine.training_bar import TrainingBar, plan_training
+from .engine.watched import model_size, require_space_for_run
+from .engine.whole_files import whole_folder
 from .evaluation import Evaluation
 from .features import make_features
-from .files import whole_folder
 from .metrics import Scores
 from .model import ExtractiveQA, check_fits, half_precision
-from .processes import decided_by_main, main_process_first
-from .ragged import Ragged
 
 
 @dataclass(frozen=True)

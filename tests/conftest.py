@@ -1,15 +1,12 @@
 """Fixtures: a tiny random BERT, a handful of invented examples, and the real files where they are."""
 
 import os
-import sys
 from pathlib import Path
 
 os.environ["HF_HUB_OFFLINE"] = "1"  # before any Hugging Face library is imported
 os.environ["HF_DATASETS_OFFLINE"] = "1"
 os.environ["QA_PROGRESS"] = "off"  # no test writes into the progress of whoever runs it
 os.environ["QA_BARS"] = "off"  # progress bars would be mixed into outputs that tests compare
-sys.path.insert(0, str(Path(__file__).parent / "fixtures"))
-sys.path.insert(0, str(Path(__file__).parent / "offline"))
 
 import closed_sockets
 import datasets
@@ -17,8 +14,8 @@ import pytest
 import torch
 
 datasets.disable_progress_bars()
-torch.set_num_threads(1)  # the models are tiny: threads would only wait for each other
 REPOSITORY = Path(__file__).resolve().parent.parent
+torch.set_num_threads(1)  # the models are tiny: threads would only wait for each other
 closed_sockets.close()
 
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 import qa_helpers as qa
-from qa_helpers.annotations import Annotations, closest_text, find_answer, in_context, read_documents
+from qa_helpers.classroom.annotations import Annotations, closest_text, find_answer, in_context, read_documents
 
 KETTLE = "The kettle holds four litres. It was mended in 2010 for 10 crowns; the lid cost 10 crowns more."
 LAMP = "“Nørregate” is a lamp – it cost €1,250.50 in 1898."

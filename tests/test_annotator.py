@@ -8,7 +8,7 @@ from test_widgets import HOSTILE
 from widget_pages import Page, check_page
 
 from qa_helpers import load_squad, widgets
-from qa_helpers.annotations import Annotations
+from qa_helpers.classroom.annotations import Annotations
 
 
 def said(annotator) -> str:

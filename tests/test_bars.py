@@ -17,8 +17,6 @@ from tqdm.auto import tqdm
 from transformers import TrainerCallback
 
 from qa_helpers import (
-    _training_bar,
-    bars,
     check_examples,
     checkpoints,
     fine_tune,
@@ -28,8 +26,10 @@ from qa_helpers import (
     predict_logits,
     training,
 )
-from qa_helpers._training_bar import Estimate, Plan, roughly
-from qa_helpers.bars import bars_shown, counting, track
+from qa_helpers.engine import progress_bars as bars
+from qa_helpers.engine import training_bar as _training_bar
+from qa_helpers.engine.progress_bars import bars_shown, counting, track
+from qa_helpers.engine.training_bar import Estimate, Plan, roughly
 
 
 class Clock:
@@ -239,8 +239,8 @@ def test_the_bar_of_a_training_is_closed_after_an_error(monkeypatch, checkpoint,
 WIDGET = "application/vnd.jupyter.widget-view+json"
 TRAINING = """
 import qa_helpers as qa
-from qa_helpers import _training_bar, bars
-from qa_helpers.training_plots import LiveCurve
+from qa_helpers.engine import progress_bars as bars, training_bar as _training_bar
+from qa_helpers.figures.training_plots import LiveCurve
 _training_bar.TINY, bars.PATIENCE = 0, 1e9  # on any machine, the training is long and all else is short
 course = qa.setup()
 rows = qa.load_squad("mini")["train"].select(range(40))
@@ -308,7 +308,7 @@ def test_a_notebook_that_a_program_executes_shows_nothing(monkeypatch):
 
 def test_a_bar_of_long_work_leaves_nothing_in_a_notebook(unset):
     code = """
-from qa_helpers import bars
+from qa_helpers.engine import progress_bars as bars
 bars.PATIENCE = -1
 for error in (False, True):
     with bars.track(range(3), "Reading", unit="rows") as rows:
@@ -361,7 +361,7 @@ def test_setup_leaves_downloads_visible_where_bars_are(monkeypatch, shown):
 
 
 def test_programs_that_execute_notebooks_switch_the_bars_off():
-    for file in ("tests/run_notebooks.py", "tests/conftest.py", "tests/measure_lessons.py", "tests/make_editions.py"):
+    for file in ("tools/run_notebooks.py", "tests/conftest.py", "tools/measure_lessons.py", "tools/make_editions.py"):
         assert 'os.environ["QA_BARS"] = "off"' in (REPOSITORY / file).read_text(encoding="utf-8"), file
     assert "nbval: export QA_BARS = off" in (REPOSITORY / "Makefile").read_text(encoding="utf-8")
-    assert '"QA_BARS": "off"' in (REPOSITORY / "tests/browser/lab.py").read_text(encoding="utf-8")
+    assert '"QA_BARS": "off"' in (REPOSITORY / "tools/lab.py").read_text(encoding="utf-8")

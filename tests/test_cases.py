@@ -7,8 +7,8 @@ import pytest
 from conftest import REPOSITORY
 
 from qa_helpers import cases, load_squad, load_tokenizer, make_features
+from qa_helpers.classroom.widgets.window_explorer import windows_of
 from qa_helpers.data import rows_to_dataset
-from qa_helpers.widgets.window_explorer import windows_of
 
 ENCODERS = ["mini-bert", "mini-roberta", "mini-albert", "mini-deberta", "mini-distilbert"]
 

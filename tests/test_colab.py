@@ -85,7 +85,7 @@ def student(colab, published, tmp_path):
         alone, executed = tmp_path / "content", tmp_path / "executed"
         alone.mkdir()
         shutil.copy(path, alone)
-        runner = [colab, ROOT / "tests/run_notebooks.py", "--output-dir", executed, alone / path.name]
+        runner = [colab, ROOT / "tools/run_notebooks.py", "--output-dir", executed, alone / path.name]
         done = run(runner, cwd=alone, env=environment)
         output = re.sub(r"\x1b\[[0-9;]*m", "", done.stdout + done.stderr)  # without the colours of tracebacks
         return done.returncode, output, executed / path.name

@@ -7,7 +7,7 @@ import pytest
 
 from qa_helpers import Course, comparison
 from qa_helpers.checkpoints import FAMILIES, MINI_CHECKPOINTS
-from qa_helpers.comparison import (
+from qa_helpers.mini.comparison import (
     PUBLISHED,
     SHIPPED_SCORES,
     CompareSettings,

@@ -12,9 +12,9 @@ import pytest
 import yaml
 
 from qa_helpers import corpus
-from qa_helpers._grammar import ASSETS
-from qa_helpers.corpus import build_corpus, check_assets, passages, to_squad_json, write_corpus
 from qa_helpers.data import load_squad
+from qa_helpers.mini.corpus import build_corpus, check_assets, passages, to_squad_json, write_corpus
+from qa_helpers.mini.grammar import ASSETS
 
 # Every committed notebook output and shipped checkpoint was made from this corpus: a change of engine or assets must be
 # meant. After one, print the new value with:  PYTHONPATH=. .venv/bin/python tests/test_corpus.py
@@ -130,7 +130,7 @@ def test_a_smaller_corpus_is_the_beginning_of_a_larger_one(default):
 
 def test_deterministic_under_any_hash_seed():
     program = (
-        "import hashlib, json; from qa_helpers.corpus import build_corpus, passages;"
+        "import hashlib, json; from qa_helpers.mini.corpus import build_corpus, passages;"
         "built = json.dumps([build_corpus(300, 60, unanswerable=True), passages(20)]);"
         "print(hashlib.sha256(built.encode()).hexdigest())"
     )

@@ -10,8 +10,8 @@ import pytest
 from safetensors.numpy import load_file
 
 from qa_helpers import load_model, load_tokenizer
-from qa_helpers._order import TrainingOrder
-from qa_helpers.corpus import build_corpus, to_squad_json
+from qa_helpers.engine.sampler import TrainingOrder
+from qa_helpers.mini.corpus import build_corpus, to_squad_json
 from qa_helpers.training import save_model
 
 LAUNCHERS = {

@@ -15,7 +15,7 @@ from torch.nn.functional import dropout, scaled_dot_product_attention
 from transformers import AutoModelForQuestionAnswering, ElectraConfig, TrainerCallback
 
 from qa_helpers import ExtractiveQA, fine_tune, load_model, training
-from qa_helpers._dropout import ATTENTION, MODEL_TYPES, draw, quick_dropout, window_by_window
+from qa_helpers.engine.quick_dropout import ATTENTION, MODEL_TYPES, draw, quick_dropout, window_by_window
 
 ENCODERS = CONFIGS | {"electra": ElectraConfig(**SIZES)}
 

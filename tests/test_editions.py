@@ -12,7 +12,7 @@ import run_notebooks
 from exercise_cells import ROOT, exercises_of, lesson_path, places, solution_path, solution_source
 from make_editions import without_links, without_solutions
 
-from qa_helpers.exercises.catalogue import EXERCISES, LESSONS
+from qa_helpers.classroom.exercises.catalogue import EXERCISES, LESSONS
 
 WITH_EXERCISES = [lesson for lesson in LESSONS if places(lesson_path(lesson))]
 in_each = pytest.mark.parametrize("lesson", LESSONS)

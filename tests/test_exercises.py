@@ -1,6 +1,6 @@
 """Every exercise of every lesson: its stub, its checker, its solution, other solutions, and wrong answers.
 
-The exercises are those of ``qa_helpers.exercises.catalogue``; the notebooks may have no others. A new one needs, besides
+The exercises are those of ``qa_helpers.classroom.exercises.catalogue``; the notebooks may have no others. A new one needs, besides
 its cells in the lesson and in the solution notebook, an entry there and its answers in ``tests/test_exercises_NN.py``.
 """
 
@@ -15,7 +15,7 @@ from exercise_cells import exercises_of, lesson_path, places, solution_path, sol
 from exercise_checks import ANSWERS, NONSENSE
 
 from qa_helpers import exercises
-from qa_helpers.exercises.catalogue import EXERCISES, LESSONS
+from qa_helpers.classroom.exercises.catalogue import EXERCISES, LESSONS
 
 for lesson in LESSONS:
     importlib.import_module(f"test_exercises_{lesson:02d}")  # each enters its answers
@@ -46,7 +46,7 @@ def test_the_catalogue_lists_the_exercises_of_the_notebooks(lesson):
 
 @every_lesson
 def test_every_checker_is_in_the_catalogue_and_has_its_number(lesson):
-    module = importlib.import_module(f"qa_helpers.exercises.lesson{lesson:02d}")
+    module = importlib.import_module(f"qa_helpers.classroom.exercises.lesson{lesson:02d}")
     assert {name for name in vars(module) if name.startswith("check_")} == {e.checker for e in exercises_of(lesson)}
     for exercise in exercises_of(lesson):
         assert exercise.check(...).exercise == exercise.number

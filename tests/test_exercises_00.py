@@ -2,7 +2,7 @@
 
 from exercise_checks import Answers, answers, give_partial_credit
 
-from qa_helpers.exercises import lesson00
+from qa_helpers.classroom.exercises import lesson00
 
 
 def spans(starts, forwards=lambda start, end: start <= end):

@@ -4,7 +4,7 @@ import re
 
 from exercise_checks import Answers, answers
 
-from qa_helpers.exercises import lesson01
+from qa_helpers.classroom.exercises import lesson01
 
 
 def answers_fit(example):

@@ -2,7 +2,7 @@
 
 from exercise_checks import Answers, answers
 
-from qa_helpers.exercises import lesson02
+from qa_helpers.classroom.exercises import lesson02
 
 
 def text_of_tokens(text, offsets, first, last):

@@ -5,7 +5,7 @@ from exercise_checks import Answers, answers
 from torch.nn import functional as F
 from transformers import AutoModelForQuestionAnswering, BertConfig
 
-from qa_helpers.exercises import lesson05
+from qa_helpers.classroom.exercises import lesson05
 
 INF = float("inf")
 

@@ -4,7 +4,7 @@ import random
 
 from exercise_checks import Answers, answers
 
-from qa_helpers.exercises import lesson07
+from qa_helpers.classroom.exercises import lesson07
 
 
 def places(overlap=None, combine=max, empty=True, measure=None):

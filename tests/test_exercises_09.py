@@ -4,7 +4,7 @@ import re
 
 from exercise_checks import Answers, answers
 
-from qa_helpers.exercises import lesson09
+from qa_helpers.classroom.exercises import lesson09
 
 
 def passage_by_finding(document, start):

@@ -13,7 +13,7 @@ from test_training import SHORT, assert_same_weights
 
 from qa_helpers import fine_tune, load_model, load_tokenizer
 from qa_helpers.checkpoints import ASSETS, FAMILIES
-from qa_helpers.checksums import NAME, find_damage, write_checksums
+from qa_helpers.engine.checksums import NAME, find_damage, write_checksums
 from qa_helpers.training import CHECKPOINTS, save_model
 
 

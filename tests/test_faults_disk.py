@@ -13,9 +13,9 @@ from test_training import SHORT, assert_same_weights
 from transformers import TrainerCallback
 
 from qa_helpers import cli, fine_tune, load_model, make_features
-from qa_helpers.annotations import Annotations
-from qa_helpers.corpus import write_corpus
-from qa_helpers.files import is_full_disk, require_space, write_whole
+from qa_helpers.classroom.annotations import Annotations
+from qa_helpers.engine.whole_files import is_full_disk, require_space, write_whole
+from qa_helpers.mini.corpus import write_corpus
 from qa_helpers.training import CHECKPOINTS
 
 FULL = r"could not be written: .*(kB|MB) are needed, and .* has no room for them"

@@ -15,8 +15,8 @@ from test_resume import First
 from test_training import SHORT, assert_same_weights
 
 from qa_helpers import fine_tune, load_model, load_tokenizer, make_features, pretraining
-from qa_helpers.corpus import write_corpus
 from qa_helpers.data import read_squad_json
+from qa_helpers.mini.corpus import write_corpus
 from qa_helpers.training import CHECKPOINTS
 
 CONFIG = replace(SHORT, save_every=4)

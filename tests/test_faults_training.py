@@ -10,7 +10,7 @@ from test_resume import First, interrupted
 from test_training import SHORT, Poison, assert_same_weights
 
 from qa_helpers import fine_tune, load_model, predict_logits
-from qa_helpers.faults import is_out_of_memory
+from qa_helpers.engine.out_of_memory import is_out_of_memory
 from qa_helpers.training import CHECKPOINTS
 
 SAVING = replace(SHORT, save_every=4)

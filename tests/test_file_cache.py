@@ -14,8 +14,8 @@ import pytest
 from conftest import REPOSITORY, make_example
 from file_seeds import ROWS, as_csv, as_lines, nested
 
-import qa_helpers._arrow_store as store
 import qa_helpers.data as data
+import qa_helpers.engine.arrow_store as store
 from qa_helpers import load_squad
 
 
@@ -119,7 +119,7 @@ def test_a_file_that_is_refused_leaves_nothing_in_the_cache(cache, file):
 
 def test_a_reader_that_is_killed_leaves_nothing_that_is_taken_for_whole(cache, file):
     code = (
-        "import os, signal, sys, datasets, qa_helpers.data as data, qa_helpers._arrow_store as store\n"
+        "import os, signal, sys, datasets, qa_helpers.data as data, qa_helpers.engine.arrow_store as store\n"
         "datasets.config.HF_DATASETS_CACHE, store.CACHE_FROM, store._ROWS = sys.argv[1], 1, 1\n"
         "def dying(path, read=data.READERS['.json']):\n"
         "    for k, pair in enumerate(read(path)):\n"

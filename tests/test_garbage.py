@@ -5,7 +5,7 @@ import gc
 import pytest
 
 from qa_helpers import decode_answers, load_squad, make_features
-from qa_helpers.garbage import without_collection
+from qa_helpers.engine.garbage import without_collection
 
 
 def test_it_rests_within_and_works_after():

@@ -11,61 +11,54 @@ from conftest import REPOSITORY
 import qa_helpers
 
 PACKAGE = REPOSITORY / "qa_helpers"
+# The core path: each imports only from those before it, from FOR_ALL, and from the subpackages below.
 ROOMS = [
-    "corpus",
+    "examples",
     "data",
     "checkpoints",
     "features",
     "model",
     "decoding",
     "metrics",
-    "analysis",
     "evaluation",
+    "analysis",
     "training",
     "answering",
-]
-# These import from above:
-SIDE_ROOMS_BELOW = {
-    "cases",
     "course",
-    "plots",
-    "evaluation_plots",
-    "model_plots",
-    "render",
-    "pretraining",
-    "training_plots",
-    "machine",
-    "comparison",
-    "family_plots",
     "cli",
-    "exercises",
-    "widgets",
-    "annotations",
-    "__main__",
-}
-SIDE_ROOMS_FOR_ALL = {"bars", "checksums", "faults", "files", "garbage", "processes", "ragged", "shapes"}
-CUPBOARDS = {  # of one room each
-    "corpus": {"_check", "_grammar", "_values"},
-    "data": {"_arrow_store", "_examples", "_read_json", "_read_tables"},
-    "features": {"_windows"},
-    "training": {"_dropout", "_order", "_trainer", "_training_bar", "_unfinished", "_watched"},
+]
+FOR_ALL = {"shapes"}
+MAY_IMPORT = {
+    "core": {"engine", "mini"},
+    "engine": {"core"},
+    "mini": {"core", "engine"},
+    "figures": {"core", "engine", "mini"},
 }
 
 
-def imported_rooms(path):
-    """Modules of the package that a file imports, anywhere in it."""
+def imported_modules(path):
+    """Dotted names, without the package's own, of the modules of the package that a file imports anywhere in it."""
+    package = path.relative_to(PACKAGE).parent.parts
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
             module = (node.module or "").split(".")
             if node.level == 0 and module[0] != "qa_helpers":
                 continue
-            if node.level == 0:
-                module = module[1:]
-            found |= {module[0]} if module and module[0] else {alias.name for alias in node.names}
+            above = list(package[: len(package) - node.level + 1]) if node.level else []
+            module = [*above, *(module if node.level else module[1:])]
+            found |= {".".join(filter(None, [*module, name])) for name in [""]} - {""}
+            if not node.module or node.module == "qa_helpers":
+                found |= {".".join(filter(None, [*module, alias.name])) for alias in node.names}
         elif isinstance(node, ast.Import):
-            found |= {a.name.split(".")[1] for a in node.names if a.name.startswith("qa_helpers.")}
+            found |= {a.name.removeprefix("qa_helpers.") for a in node.names if a.name.startswith("qa_helpers.")}
     return found
+
+
+def house_of(module):
+    """ "core", or the subpackage that a module is in."""
+    first = module.split(".")[0]
+    return first if (PACKAGE / first).is_dir() else "core"
 
 
 def python(code):
@@ -87,18 +80,25 @@ def test_the_help_of_the_command_line_loads_neither():
 
 @pytest.mark.parametrize("room", ROOMS)
 def test_a_room_imports_only_from_rooms_above_it(room):
-    allowed = set(ROOMS[: ROOMS.index(room)]) | SIDE_ROOMS_FOR_ALL | CUPBOARDS.get(room, set())
-    for module in (room, *CUPBOARDS.get(room, ())):
-        extra = imported_rooms(PACKAGE / f"{module}.py") - allowed
-        assert not extra, f"{module}.py imports {sorted(extra)}, which stand below it (or are not rooms)"
+    modules = imported_modules(PACKAGE / f"{room}.py")
+    core = {module for module in modules if house_of(module) == "core"}
+    extra = core - set(ROOMS[: ROOMS.index(room)]) - FOR_ALL
+    assert not extra, f"{room}.py imports {sorted(extra)}, which stand below it"
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.rglob("*.py")), ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_subpackages_import_in_one_direction(path):
+    house = house_of(".".join(path.relative_to(PACKAGE).parts))
+    if house == "classroom" or path.name in ("__init__.py", "__main__.py"):
+        return
+    others = {house_of(module) for module in imported_modules(path)} - {house}
+    extra = others - MAY_IMPORT[house]
+    assert not extra, f"{path.name} imports from {sorted(extra)}"
 
 
 def test_every_module_has_its_place_in_the_house():
-    modules = {p.stem for p in PACKAGE.glob("*.py")} | {p.parent.name for p in PACKAGE.glob("*/__init__.py")}
-    known = {*ROOMS, *SIDE_ROOMS_BELOW, *SIDE_ROOMS_FOR_ALL, "__init__"}
-    assert {m for m in modules - known if not m.startswith("_")} == set()
-    for module in sorted(SIDE_ROOMS_FOR_ALL):
-        assert imported_rooms(PACKAGE / f"{module}.py") == set(), f"{module} serves all rooms, so it imports none"
+    assert {p.stem for p in PACKAGE.glob("*.py")} == {*ROOMS, *FOR_ALL, "__init__", "__main__"}
+    assert {p.parent.name for p in PACKAGE.glob("*/__init__.py")} == {"engine", "mini", "figures", "classroom"}
 
 
 @pytest.mark.parametrize("name", [n for n in qa_helpers.__all__ if n != "__version__"])

@@ -160,9 +160,9 @@ def make_links(copy):
     """`make links` with these arguments in the copy, as (exit code, output)."""
     if not shutil.which("make"):
         pytest.skip("make is not installed")
-    (copy / "tests").mkdir()
+    (copy / "tools").mkdir()
     shutil.copy(ROOT / "Makefile", copy)
-    shutil.copy(ROOT / "tests/stamp_links.py", copy / "tests")
+    shutil.copy(ROOT / "tools/stamp_links.py", copy / "tools")
 
     def run(*arguments: str) -> tuple[int, str]:
         command = ["make", "links", f"PYTHON={sys.executable}", *arguments]

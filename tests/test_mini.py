@@ -60,7 +60,7 @@ def test_all_five_encoders_together_are_under_ten_megabytes():
 
 @pytest.mark.parametrize("name", MINI_CHECKPOINTS)
 def test_a_shipped_tokenizer_is_the_one_its_command_makes(name):
-    from qa_helpers.pretraining import CORPUS_SEED, PASSAGES, PretrainConfig, small_encoder
+    from qa_helpers.mini.pretraining import CORPUS_SEED, PASSAGES, PretrainConfig, small_encoder
 
     texts = qa.passages(PASSAGES, seed=CORPUS_SEED)
     made, _ = small_encoder(name.removeprefix("mini-"), PretrainConfig().vocab_size, texts)
@@ -114,14 +114,14 @@ def test_pretraining_goes_on_from_an_encoder_made_before(tmp_path, monkeypatch):
 
 def test_pretraining_refuses_an_unknown_family(tmp_path):
     with pytest.raises(ValueError, match="unknown family 'bret'.*bert"):
-        from qa_helpers.pretraining import pretrain
+        from qa_helpers.mini.pretraining import pretrain
 
         pretrain("bret", tmp_path / "out")
     assert not (tmp_path / "out").exists()
 
 
 def test_distilbert_starts_as_bert_without_segments():
-    from qa_helpers._small_encoders import distilbert, take_over_bert
+    from qa_helpers.mini.small_encoders import distilbert, take_over_bert
 
     teacher = qa.load_model("mini-bert").base_model
     segments = teacher.embeddings.token_type_embeddings.weight.data

@@ -3,7 +3,7 @@
 It is made by this command, and again after mini-bert has changed:
 
     qa-helpers train --source mini --checkpoint mini-bert --epochs 1.8 --half-precision \\
-        --output-dir qa_helpers/assets/mini-bert-qa --overwrite
+        --output-dir qa_helpers/mini/assets/mini-bert-qa --overwrite
 """
 
 import json

@@ -1,4 +1,4 @@
-"""tests/run_notebooks.py: what ``make run`` and ``make notebooks`` rely on."""
+"""tools/run_notebooks.py: what ``make run`` and ``make notebooks`` rely on."""
 
 import subprocess
 import sys

@@ -7,8 +7,9 @@ from conftest import BELLS, make_example
 from datasets import load_from_disk
 from tokenizers import normalizers
 
-from qa_helpers import _windows, features, load_tokenizer, make_features
+from qa_helpers import features, load_tokenizer, make_features
 from qa_helpers.data import rows_to_dataset
+from qa_helpers.engine import windows as _windows
 from qa_helpers.features import features_fingerprint
 
 SETTINGS = {"max_length": 40, "stride": 12}

@@ -10,9 +10,9 @@ import pytest
 from filelock import FileLock
 
 import qa_helpers as qa
-from qa_helpers import _progress
-from qa_helpers.exercises import lesson00
-from qa_helpers.exercises.catalogue import EXERCISES, LESSONS
+from qa_helpers.classroom import progress as _progress
+from qa_helpers.classroom.exercises import lesson00
+from qa_helpers.classroom.exercises.catalogue import EXERCISES, LESSONS
 
 
 def right(starts, ends):
@@ -69,7 +69,7 @@ def test_switched_off_nothing_is_written_or_shown(tmp_path, monkeypatch):
 
 
 def test_the_notebooks_of_this_project_run_switched_off():
-    runner, makefile = (Path(_progress.__file__).parents[1] / name for name in ("tests/run_notebooks.py", "Makefile"))
+    runner, makefile = (Path(_progress.__file__).parents[1] / name for name in ("tools/run_notebooks.py", "Makefile"))
     assert 'os.environ["QA_PROGRESS"] = "off"' in runner.read_text(encoding="utf-8")
     assert "nbval: export QA_PROGRESS = off" in makefile.read_text(encoding="utf-8")
 
@@ -176,7 +176,7 @@ def test_another_kernel_that_holds_the_file_is_waited_for_and_told(file, monkeyp
 
 def test_kernels_that_write_at_the_same_time_lose_nothing(file):
     lines = [
-        "import sys; from qa_helpers import _progress; _progress._PATIENCE = 300.0",
+        "import sys; from qa_helpers.classroom import progress as _progress; _progress._PATIENCE = 300.0",
         "for k in range(12): assert _progress.record(f'{sys.argv[1]}.{k}', True, 1.0) == ''",
     ]
     kernels = [subprocess.Popen([sys.executable, "-c", "\n".join(lines), str(number)]) for number in range(3)]

@@ -124,6 +124,7 @@ TOP_LEVEL = [
     "pyproject.toml",
     "qa_helpers",
     "tests",
+    "tools",
 ]
 
 

@@ -6,7 +6,7 @@ import pytest
 from datasets import Dataset
 from test_decoding import build
 
-from qa_helpers.ragged import Ragged, lengths_of, pad, ragged_columns
+from qa_helpers.engine.columns import Ragged, lengths_of, pad, ragged_columns
 
 
 @pytest.fixture(params=["whole", "chosen", "sliced", "joined", "from disk", "plain lists"])

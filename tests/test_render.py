@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from qa_helpers.render import offset_ruler
+from qa_helpers.classroom.render import offset_ruler
 
 HOSTILE = [
     "<script>alert('ruler')</script>",

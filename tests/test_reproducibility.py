@@ -19,7 +19,7 @@ import reproduced
 from conftest import REPOSITORY
 
 from qa_helpers.checkpoints import ASSETS, MINI_CHECKPOINTS, shipped_checkpoints
-from qa_helpers.checksums import NAME, find_damage
+from qa_helpers.engine.checksums import NAME, find_damage
 
 LOGITS, PROBABILITIES = 1e-3, 1e-3  # promised between machines
 OLD_PROCESSOR = {"ATEN_CPU_CAPABILITY": "default", "ONEDNN_MAX_CPU_ISA": "SSE41", "MKL_ENABLE_INSTRUCTIONS": "SSE4_2"}
@@ -93,5 +93,5 @@ def test_every_shipped_model_has_a_command_that_makes_it():
     families = re.search(r"for family in ([\w ]+);", recipe)[1].split()
     assert {f"mini-{family}" for family in families} == set(MINI_CHECKPOINTS)
     assert set(shipped_checkpoints()) == {*MINI_CHECKPOINTS, "mini-bert-qa"}
-    assert "--output-dir qa_helpers/assets/mini-bert-qa" in recipe
+    assert "--output-dir qa_helpers/mini/assets/mini-bert-qa" in recipe
     assert "OMP_NUM_THREADS = 1" in (REPOSITORY / "Makefile").read_text(), "weights depend on the number of threads"

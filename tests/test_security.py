@@ -17,12 +17,12 @@ from test_training import SHORT, assert_same_weights
 from test_widget_shells import file
 
 from qa_helpers import FineTuneConfig, fine_tune, load_model, load_tokenizer, widgets
-from qa_helpers.annotations import Annotations
-from qa_helpers.checksums import write_checksums
-from qa_helpers.corpus import to_squad_json
+from qa_helpers.classroom.annotations import Annotations
+from qa_helpers.classroom.widgets import ask_box
 from qa_helpers.data import load_squad
+from qa_helpers.engine.checksums import write_checksums
+from qa_helpers.mini.corpus import to_squad_json
 from qa_helpers.training import CHECKPOINTS, save_model
-from qa_helpers.widgets import ask_box
 
 PACKAGE = REPOSITORY / "qa_helpers"
 MODULES = sorted(PACKAGE.rglob("*.py"))
@@ -99,9 +99,9 @@ def test_the_search_for_them_finds_them(line):
 
 
 def test_the_corpus_assets_are_read_by_a_loader_that_makes_plain_values_only():
-    from qa_helpers import _grammar
+    from qa_helpers.mini import grammar
 
-    assert issubclass(_grammar._Loader, (yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
+    assert issubclass(grammar._Loader, (yaml.SafeLoader, getattr(yaml, "CSafeLoader", yaml.SafeLoader)))
 
 
 def test_a_repository_with_code_of_its_own_is_refused_and_its_code_not_run(folder_with_code):

@@ -15,7 +15,7 @@ from test_widgets import HOSTILE, hostile_example, views_of
 from widget_pages import check_page
 
 from qa_helpers import QuestionAnswerer, progress, render, widgets
-from qa_helpers.annotations import Annotations
+from qa_helpers.classroom.annotations import Annotations
 
 PACKAGE = REPOSITORY / "qa_helpers"
 MODULES = sorted(PACKAGE.rglob("*.py"))

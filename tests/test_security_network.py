@@ -1,4 +1,4 @@
-"""Nothing reaches for the network unless a hub id is asked for; see tests/offline for how that is watched."""
+"""Nothing reaches for the network unless a hub id is asked for; see tools/offline for how that is watched."""
 
 import os
 import re
@@ -41,7 +41,7 @@ print("attempts for hub ids:", len(closed_sockets.attempts))
 def python(*arguments, **environment):
     """Run Python with closed sockets, and without the variables that tell the libraries that they are offline."""
     kept = {k: v for k, v in os.environ.items() if not k.startswith(("HF_", "TRANSFORMERS_"))}
-    path = [str(REPOSITORY / "tests" / "offline"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
+    path = [str(REPOSITORY / "tools" / "offline"), str(REPOSITORY), os.environ.get("PYTHONPATH", "")]
     kept |= {"PYTHONPATH": os.pathsep.join(path), **environment}
     return subprocess.run([sys.executable, *arguments], cwd=REPOSITORY, env=kept, capture_output=True, text=True)
 
@@ -91,7 +91,7 @@ def test_the_notebooks_are_compared_with_closed_sockets(tmp_path):
     makefile = (REPOSITORY / "Makefile").read_text(encoding="utf-8")
     recipe = re.search(r"(?m)^nbval: \$\(READY\)\n((?:\t.*\n)+)", makefile)[1]
     # Whole paths: a kernel starts in its notebook's folder.
-    path = re.search(r'\tPYTHONPATH="\$\(CURDIR\)/(tests/offline)', recipe)[1]
+    path = re.search(r'\tPYTHONPATH="\$\(CURDIR\)/(tools/offline)', recipe)[1]
     assert "\nnbval: export NETWORK_LOG = $(CURDIR)/build/network.txt\n" in makefile
     assert re.search("if test -s build/network.txt; then .*exit 1; fi\n$", recipe)
     code = (

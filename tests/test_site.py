@@ -1,16 +1,12 @@
 """The site: every page is there, every link leads somewhere, every figure says what it shows, and nothing is fetched."""
 
 import re
-import sys
 
+import build
 import nbformat
 import pytest
 from bs4 import BeautifulSoup
 from conftest import REPOSITORY
-
-sys.path.insert(0, str(REPOSITORY / "tests" / "site"))
-
-import build
 
 NOTEBOOKS = REPOSITORY / "notebooks"
 

@@ -7,8 +7,8 @@ import torch
 from transformers import TrainerCallback
 
 from qa_helpers import ExtractiveQA, FineTuneConfig, fine_tune, load_model, load_tokenizer, predict_logits, training
-from qa_helpers._order import TrainingOrder
-from qa_helpers.files import whole_file, whole_folder
+from qa_helpers.engine.sampler import TrainingOrder
+from qa_helpers.engine.whole_files import whole_file, whole_folder
 from qa_helpers.model import half_precision, make_batch
 from qa_helpers.training import CHECKPOINTS, save_model
 

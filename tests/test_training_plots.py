@@ -6,7 +6,7 @@ import matplotlib
 import pytest
 
 from qa_helpers import training_plots
-from qa_helpers.training_plots import LiveCurve
+from qa_helpers.figures.training_plots import LiveCurve
 
 matplotlib.use("Agg")
 

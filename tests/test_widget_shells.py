@@ -10,7 +10,7 @@ import pytest
 from widget_pages import Page, logits_for
 
 from qa_helpers import make_features, widgets
-from qa_helpers.widgets import ask_box
+from qa_helpers.classroom.widgets import ask_box
 
 
 def said(widget) -> str:

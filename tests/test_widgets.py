@@ -12,8 +12,8 @@ from hypothesis import strategies as st
 from widget_pages import Page, check_page, logits_for
 
 from qa_helpers import decode_answers, make_features, widgets
-from qa_helpers.render import Html
-from qa_helpers.widgets import _html, window_explorer
+from qa_helpers.classroom.render import Html
+from qa_helpers.classroom.widgets import _html, window_explorer
 
 HOSTILE = [
     "<script>alert('view')</script>",

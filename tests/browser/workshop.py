@@ -13,7 +13,7 @@ CELLS = (
 import numpy as np
 import qa_helpers as qa
 from qa_helpers.data import rows_to_dataset
-from qa_helpers.widgets import Annotator, AskBox, LabelStepper, OffsetExplorer, SpanExplorer, WindowExplorer
+from qa_helpers.classroom.widgets import Annotator, AskBox, LabelStepper, OffsetExplorer, SpanExplorer, WindowExplorer
 
 context = f"The bridge was built in 1874. {harm} It was closed in 1921. " * 3
 answers = {"text": [harm], "answer_start": [context.index(harm)]}

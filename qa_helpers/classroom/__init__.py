@@ -1,0 +1,1 @@
+"""What surrounds a lesson: exercises and their checkers, widgets, progress, annotations."""

@@ -1,0 +1,177 @@
+"""Examples that show what lessons 02 to 04 are about, found in whatever source the course runs on.
+
+The embedded corpus and SQuAD hold every case these lessons speak of, in windows of the sizes they name. A source of short
+texts may hold some of them only in smaller windows; an answer may begin with a character that no token covers. What
+follows finds suitable examples and sizes, so that the lessons' cells stay the same for all sources.
+"""
+
+from collections.abc import Iterator, Sequence
+
+import numpy as np
+from datasets import Dataset
+
+from ..engine.windows import PairLayout, Tokens, tokenize
+
+SMALL_WINDOWS = [(length, length // part) for length in range(100, 11, -4) for part in (2, 4)]  # max_length, stride
+_BATCH, _LOOKED_AT, _CUT = 500, 1000, 300
+
+
+def plain_examples(examples: Dataset, tokenizer, most: int = 10_000) -> Dataset:
+    """The examples that have an answer whose first and last characters belong to tokens.
+
+    Unanswerable questions are left out, and so are the few answers that begin or end with a space or an invisible
+    character: ``make_features`` copes with both, but a lesson is easier to follow without them.
+
+    Args:
+        examples: rows in the course's schema.
+        most: no more than so many rows are looked at, the first ones, which keeps memory small.
+
+    Raises:
+        ValueError: no such example.
+    """
+    examples = examples.select(range(min(most, len(examples))))
+    contexts = _tokens_of(examples["context"], tokenizer)
+    plain = (_is_plain(answers, context.offsets) for answers, context in zip(examples["answers"], contexts))
+    kept = [k for k, good in enumerate(plain) if good]
+    if not kept:
+        raise ValueError(
+            f"none of the first {len(examples):,} examples has an answer that tokens cover; take another source"
+        )
+    return examples if len(kept) == len(examples) else examples.select(kept)
+
+
+def clear_example(examples: Dataset, tokenizer) -> dict:
+    """The first example whose answer begins and ends where tokens do, apart from spaces; the first of all if there is none.
+
+    The token after the answer is text of its own: no space, and no piece of the answer's last character.
+
+    Args:
+        examples: what :func:`plain_examples` returned; the first 1,000 are looked at.
+    """
+    looked_at = examples.select(range(min(_LOOKED_AT, len(examples))))
+    for row, tokens in zip(looked_at, _tokens_of(looked_at["context"], tokenizer)):
+        start, end = _first_answer(row["answers"])
+        first, last = _edge_tokens(tokens.offsets, start, end)
+        found, longer = (
+            row["context"][tokens.offsets[first, 0] : tokens.offsets[token, 1]].strip()
+            for token in (last, min(last + 1, len(tokens) - 1))
+        )
+        if found == row["context"][start:end] != longer:
+            return row
+    return examples[0]
+
+
+def limit_that_loses_answers(examples: Dataset, tokenizer, max_length: int, at_least: int = 3) -> int:
+    """``max_length``, if cutting question and context off there loses a few answers; else the largest limit that does.
+
+    Args:
+        examples: what :func:`plain_examples` returned.
+        at_least: so many answers shall be lost.
+    """
+    special = PairLayout.of(tokenizer).special_tokens
+    questions = _tokens_of([question.strip() for question in examples["question"]], tokenizer)
+    contexts = _tokens_of(examples["context"], tokenizer)
+    needed = sorted(  # tokens up to the end of the answer
+        special + len(question) + _edge_tokens(context.offsets, *_first_answer(answers))[1] + 1
+        for question, context, answers in zip(questions, contexts, examples["answers"])
+    )
+    return min(max_length, needed[-min(at_least, len(needed))] - 1)
+
+
+def small_windows(examples: Dataset, tokenizer, at_least: int = 6) -> tuple[Dataset, int, int]:
+    """(rows, max_length, stride): windows of 100 tokens sharing 50, and the examples that they cut into several.
+
+    Where texts are so short that such windows do not show what happens to an answer (whole in two windows, cut by one,
+    absent from others), the windows are smaller.
+
+    Args:
+        examples: what :func:`plain_examples` returned; the first 1,000 are looked at.
+        at_least: so many examples shall have several windows.
+
+    Raises:
+        ValueError: the contexts are too short for windows.
+    """
+    looked_at = examples.select(range(min(_LOOKED_AT, len(examples))))
+    special = PairLayout.of(tokenizer).special_tokens
+    questions = np.array([len(q) for q in _tokens_of([q.strip() for q in looked_at["question"]], tokenizer)])
+    contexts = np.array([len(context) for context in _tokens_of(looked_at["context"], tokenizer)])
+    for shows_enough in (_shows_everything, _shows_every_state):
+        for max_length, stride in SMALL_WINDOWS:
+            room = max_length - special - questions
+            rows = looked_at.select(np.flatnonzero((room > stride) & (contexts > room)))
+            if len(rows) >= at_least and shows_enough(_states(rows, tokenizer, max_length, stride)):
+                return rows, max_length, stride
+    raise ValueError(
+        "the contexts are too short to be cut into windows, which is what this lesson is about: take a source whose "
+        "contexts have fifty tokens or more"
+    )
+
+
+def example_with_every_state(rows: Dataset, tokenizer, max_length: int, stride: int) -> dict:
+    """The first example with five windows or more, some of which hold its answer whole, cut it, and lack it.
+
+    If none has so many windows, the first that shows all three.
+
+    Args:
+        rows, max_length, stride: what :func:`small_windows` returned.
+    """
+    fewer = None
+    for k, states in enumerate(_states(rows, tokenizer, max_length, stride)):
+        if len(set(states)) == 3:
+            if len(states) >= 5:
+                return rows[k]
+            fewer = k if fewer is None else fewer
+    return rows[fewer or 0]
+
+
+def _states(rows: Dataset, tokenizer, max_length: int, stride: int) -> Iterator[list[str]]:
+    """For each example, what its windows do to the answer: "whole", "cut" or "absent"."""
+    from .widgets.window_explorer import windows_of
+
+    for k in range(min(_CUT, len(rows))):
+        yield [window.state for window in windows_of(rows[k], tokenizer, max_length, stride)]
+
+
+def _shows_everything(all_states: Iterator[list[str]]) -> bool:
+    """Whether some answer is whole in two windows but not in all, and some example has every state in five windows."""
+    repeated = every_state = False
+    for states in all_states:
+        repeated |= 2 <= states.count("whole") < len(states)
+        every_state |= len(states) >= 5 and len(set(states)) == 3
+        if repeated and every_state:
+            return True
+    return False
+
+
+def _shows_every_state(all_states: Iterator[list[str]]) -> bool:
+    return any(len(set(states)) == 3 for states in all_states)
+
+
+def _tokens_of(texts: Sequence[str], tokenizer) -> Iterator[Tokens]:
+    """The tokens of every text, some hundred at a time; a text that occurs again is tokenized once."""
+    texts = list(texts)
+    for begin in range(0, len(texts), _BATCH):
+        batch = texts[begin : begin + _BATCH]
+        different = list(dict.fromkeys(batch))
+        tokens = dict(zip(different, tokenize(different, tokenizer)))
+        yield from (tokens[text] for text in batch)
+
+
+def _is_plain(answers: dict, offsets: np.ndarray) -> bool:
+    text = answers["text"][0] if answers["text"] else " "
+    return text == text.strip() and _edge_tokens(offsets, *_first_answer(answers)) is not None
+
+
+def _first_answer(answers: dict) -> tuple[int, int]:
+    """Characters [start, end) of the first answer."""
+    start = answers["answer_start"][0]
+    return start, start + len(answers["text"][0])
+
+
+def _edge_tokens(offsets: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
+    """First token that covers character ``start`` and first that covers ``end - 1``; None if one of them has no token."""
+    first = int(np.searchsorted(offsets[:, 1], start, side="right"))
+    last = int(np.searchsorted(offsets[:, 1], end, side="left"))
+    if last >= len(offsets) or offsets[first, 0] > start or offsets[last, 0] > end - 1:
+        return None
+    return first, last

@@ -1,0 +1,175 @@
+"""Checkers of the exercises, a module per lesson: each takes what the student wrote and says what it sees.
+
+A checker never raises because of the student's code. Its message points at the idea that is missing, not at a line.
+``catalogue`` lists all exercises.
+"""
+
+import functools
+import reprlib
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass
+
+
+@dataclass(frozen=True)
+class Feedback:
+    """What a checker found: ``passed``, a ``message``, and ``share``, the part that is right, in 0..1.
+
+    ``started`` is False for an untouched stub. ``note`` says why a pass could not be kept for ``qa.progress()``.
+    """
+
+    exercise: str
+    passed: bool
+    message: str
+    share: float = 0.0
+    started: bool = True
+    note: str = ""
+
+    def __repr__(self) -> str:
+        mark = "✔" if self.passed else ("✘" if self.started else "○")
+        return f"{mark} Exercise {self.exercise}: {self.message}" + (f"\n  ({self.note})" if self.note else "")
+
+
+class Wrong(Exception):
+    """Raised inside a checker: the answer is wrong in a way that ``message`` explains; ``share`` of it is right."""
+
+    def __init__(self, message: str, share: float = 0.0):
+        super().__init__(message)
+        self.share = share
+
+
+class NotStarted(Exception):
+    """Raised inside a checker: the stub is still as it was handed out."""
+
+
+def checker(exercise: str) -> Callable:
+    """Turn a function (answer → praise) into a checker (answer → :class:`Feedback`).
+
+    The function returns a sentence when all is right and raises :class:`Wrong` when not. ``...`` (the stub), as the
+    answer itself or as what the student's function returns, counts as not started; anything else that the student's
+    code raises becomes feedback too. What was started is kept for ``qa.progress()``.
+    """
+
+    def decorate(function: Callable) -> Callable:
+        @functools.wraps(function)
+        def check(*answers, **options) -> Feedback:
+            feedback = judge(*answers, **options)
+            if not feedback.started:
+                return feedback
+            from ..progress import record
+
+            return Feedback(**vars(feedback) | {"note": record(exercise, feedback.passed, feedback.share)})
+
+        def judge(*answers, **options) -> Feedback:
+            _LAST.clear()
+            if any(answer is ... for answer in answers):
+                return Feedback(exercise, False, _OPEN, started=False)
+            try:
+                return Feedback(exercise, True, function(*answers, **options), share=1.0)
+            except Wrong as wrong:
+                return Feedback(exercise, False, str(wrong), share=min(max(wrong.share, 0.0), _NEARLY))
+            except NotStarted:
+                return Feedback(exercise, False, _OPEN, started=False)
+            except (Exception, SystemExit) as error:
+                return Feedback(exercise, False, what_was_raised(error))
+
+        return check
+
+    return decorate
+
+
+def call(function: Callable, *arguments, **options):
+    """The student's function's result; an untouched stub (it returns ``...``) raises :class:`NotStarted`."""
+    if not callable(function):
+        raise Wrong(f"a function is wanted; this is {function!r}. Was its name used for something else?")
+    try:
+        result = function(*arguments, **options)
+    except (Exception, SystemExit) as error:
+        error.by_student = True  # what the checker raises over an odd result must not be laid at the student's door
+        raise
+    if result is ...:
+        raise NotStarted
+    _LAST[:] = [result]
+    return result
+
+
+def judge_each(cases: Iterable[Sequence], judge: Callable, noun: str = "cases") -> None:
+    """Judge every case by ``judge(*case)``, which raises for a wrong one; raise :class:`Wrong` if there are any.
+
+    The message is that of the first wrong case, with how many of the others are right. The share is the share of
+    right cases, or what ``judge`` gave for the idea, if that is more.
+    """
+    faults, cases = {}, list(cases)
+    for k, case in enumerate(cases):
+        try:
+            judge(*case)
+        except NotStarted:
+            raise
+        except Wrong as wrong:
+            faults[k] = wrong
+        except (Exception, SystemExit) as error:
+            faults[k] = Wrong(what_was_raised(error))
+    if faults:
+        first = faults[min(faults)]
+        raise partly(str(first), [k not in faults for k in range(len(cases))], noun, first.share)
+
+
+def partly(message: str, good: Sequence[bool], noun: str = "cases", share: float = 0.0) -> Wrong:
+    """A :class:`Wrong` that says how many are right and which to look at first, unless none is."""
+    right = sum(map(bool, good))
+    if right and right < len(good):
+        message = (
+            f"{right} of {len(good)} {noun} right; look at the {ordinal(list(map(bool, good)).index(False))}: {message}"
+        )
+    return Wrong(message, max(share, right / len(good)))
+
+
+@dataclass(frozen=True, eq=False)
+class Raised:
+    """Stands where a result should be: what the student's code raised instead. It equals no result."""
+
+    error: BaseException
+
+
+def call_each(function: Callable, cases: Iterable[Sequence]) -> list:
+    """The results of all calls, a :class:`Raised` where one fails: for checkers that look at all results together."""
+    results = []
+    for case in cases:
+        try:
+            results.append(call(function, *case))
+        except (NotStarted, Wrong):
+            raise
+        except (Exception, SystemExit) as error:
+            results.append(Raised(error))
+    return results
+
+
+def complain_of_errors(results: Sequence, good: Sequence[bool], describe: Callable, noun: str = "cases") -> None:
+    """Raise :class:`Wrong` if the student's code raised anywhere; ``describe(k)`` names that case."""
+    for k, result in enumerate(results):
+        if isinstance(result, Raised):
+            # Here the case that is described is the one that raised, so the count names no other.
+            right = f"{sum(map(bool, good))} of {len(good)} {noun} right; " if any(good) else ""
+            raise Wrong(f"{right}{describe(k)}: {what_was_raised(result.error)}", sum(map(bool, good)) / len(good))
+
+
+def what_was_raised(error: BaseException) -> str:
+    """A sentence about an exception: the student's code raised it, or the checker did over what that code returned."""
+    if getattr(error, "by_student", False):
+        return f"your code raised {type(error).__name__}: {error}"
+    if _LAST and _LAST[0] is None:
+        return "your function returned None: does every way through it end in a return?"
+    if _LAST:
+        return f"your function returned {reprlib.repr(_LAST[0])}, which is not of the kind that is wanted"
+    return f"your answer made the checker fail with {type(error).__name__}: {error}"
+
+
+def ordinal(k: int) -> str:
+    """Position ``k`` (from 0) in words: first, second, …"""
+    words = ["first", "second", "third", "fourth", "fifth", "sixth", "seventh", "eighth", "ninth", "tenth"]
+    ending = {1: "st", 2: "nd", 3: "rd"}.get((k + 1) % 10, "th") if (k + 1) % 100 not in (11, 12, 13) else "th"
+    return words[k] if k < len(words) else f"{k + 1}{ending}"
+
+
+_LAST: list = []  # the student's last result, to name it when the checker stumbles over it
+_NEARLY = 0.95  # what is not right is never given the whole share
+_OPEN = "still open. Replace the ... with your code and run the cell again"

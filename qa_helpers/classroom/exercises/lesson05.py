@@ -1,0 +1,272 @@
+"""Lesson 05, the model: splitting logits, attention with padding, a gradient by formula, counting parameters."""
+
+from types import SimpleNamespace
+
+from . import Wrong, call, checker, judge_each
+
+
+def _tensor(found, shape: tuple[int, ...], what: str):
+    """``found`` as a float tensor of the wanted shape; Wrong with what the shape tells otherwise."""
+    import torch
+
+    if isinstance(found, (list, tuple)) and found and all(isinstance(part, torch.Tensor) for part in found):
+        raise Wrong(f"you return {len(found)} tensors; one tensor is wanted. torch.stack puts them together")
+    if not isinstance(found, torch.Tensor):
+        raise Wrong(f"you return {type(found).__name__}; a tensor of shape {shape}, {what}, is wanted")
+    if tuple(found.shape) != shape:
+        raise Wrong(f"the result has shape {tuple(found.shape)}; {shape}, {what}, is wanted")
+    return found.detach().float()
+
+
+@checker("5.1")
+def check_separate(separate) -> str:
+    """``separate(logits)``: (batch, sequence, 2) → (2, batch, sequence), every number with its window and token."""
+    import torch
+
+    def judge(batch: int, sequence: int) -> None:
+        # The number 112 is window 1, token 1, end: every number says where it belongs.
+        window, token, side = torch.meshgrid(
+            torch.arange(batch), torch.arange(sequence), torch.arange(2), indexing="ij"
+        )
+        logits = (100 * window + 10 * token + side + 1).float()
+        wanted = logits.permute(2, 0, 1)
+        found = call(separate, logits.clone())
+        if isinstance(found, torch.Tensor) and found.shape != wanted.shape:
+            shape = tuple(found.shape)
+            if shape == (2, batch, sequence, 1):
+                raise Wrong(f"shape {shape}: the axis of length 1 that split leaves must be squeezed away", 0.7)
+            if batch == 1 and shape == (2, sequence):
+                raise Wrong(f"shape {shape} for a batch of 1: squeeze takes every axis of length 1 unless you name one")
+            if shape == (2, sequence, batch):
+                raise Wrong(
+                    f"shape {shape} for a batch of {batch} with {sequence} tokens: window and token have changed "
+                    "places. The batch comes before the sequence",
+                    0.5,
+                )
+            if shape == (batch, sequence, 2):
+                raise Wrong(f"shape {shape}: start and end are still on the last axis; they go to the front", 0.1)
+            if shape == (batch, 2, sequence):
+                raise Wrong(
+                    f"shape {shape}: start and end are on the second axis; stack them on the first (dim=0)", 0.5
+                )
+        values = _tensor(found, (2, batch, sequence), "(start and end, batch, sequence)")
+        if torch.equal(values, wanted):
+            return
+        if torch.equal(values, wanted.flip(0)):
+            raise Wrong("the end logits come first; index 0 of the last axis is the start", 0.7)
+        if torch.equal(values, wanted.transpose(1, 2)):
+            raise Wrong("window and token have changed places; the batch comes before the sequence", 0.5)
+        if torch.equal(values.flatten().sort().values, wanted.flatten().sort().values):
+            raise Wrong(
+                f"the shape is right, but numbers have left their place: the start logits of window 0 should be "
+                f"{wanted[0, 0].tolist()}, you have {values[0, 0].tolist()}. view and reshape read the memory in "
+                "order; take along an axis instead",
+                0.3,
+            )
+        raise Wrong(f"the start logits of window 0 should be {wanted[0, 0].tolist()}, are {values[0, 0].tolist()}", 0.2)
+
+    judge_each([(3, 4), (1, 6), (2, 2)], judge, "batches")
+    return "right: every number has stayed with its window and token"
+
+
+@checker("5.2")
+def check_attention_weights(attention_weights) -> str:
+    """``attention_weights(query, key, mask)``: (sequence, size) ×2 and (sequence,) → (sequence, sequence)."""
+    import torch
+
+    generator = torch.Generator().manual_seed(5)
+    cases = [(5, 16, 5), (6, 16, 4), (4, 9, 1)]  # tokens, size, how many of them are not padding
+
+    def judge(sequence: int, size: int, real: int) -> None:
+        query, key = (2 * torch.randn(sequence, size, generator=generator) for _ in range(2))
+        mask = (torch.arange(sequence) < real).long()
+        shut = mask == 0
+        scores = query @ key.T
+        right = (scores / size**0.5).masked_fill(shut, -torch.inf).softmax(dim=-1)
+        found = call(attention_weights, query.clone(), key.clone(), mask.clone())
+        values = _tensor(found, (sequence, sequence), "(sequence, sequence)")[:real]
+
+        def like(other, values=values, real=real) -> bool:
+            return torch.allclose(values, other[:real], atol=1e-4)
+
+        if like(right):
+            return
+        if values.isnan().any():
+            raise Wrong("rows of tokens hold nan. Mask the columns of padding, not the rows, before the softmax")
+        plain = (scores / size**0.5).softmax(dim=-1)
+        if like((scores / size).masked_fill(shut, -torch.inf).softmax(dim=-1)):
+            raise Wrong("you divide by the size; its square root is wanted", 0.7)
+        if like(scores.masked_fill(shut, -torch.inf).softmax(dim=-1)):
+            raise Wrong("the scores are not divided by the square root of the size, so the weights are too sharp", 0.7)
+        if like((scores.T / size**0.5).masked_fill(shut, -torch.inf).softmax(dim=-1)):
+            raise Wrong("query and key have changed places: row i is the query of token i with the keys of all", 0.5)
+        if torch.allclose(values.sum(dim=0), torch.ones(sequence), atol=1e-4) and sequence == real:
+            raise Wrong("the columns sum to 1, not the rows. The softmax runs over dim=-1: what one token gives", 0.4)
+        if real < sequence and like(plain * mask):
+            raise Wrong(
+                "padding gets no weight, but the rows no longer sum to 1: you cut it out after the softmax. Set its "
+                "scores to -inf before it",
+                0.8,
+            )
+        if real < sequence and like((scores / size**0.5 * mask).softmax(dim=-1)):
+            raise Wrong("you multiply scores by the mask. A score of 0 still gets weight; -inf gets none", 0.7)
+        if real < sequence and (like(plain) or values[:, real:].abs().max() > 1e-4):
+            raise Wrong(f"padding gets weight: with mask {mask.tolist()} the last columns must be 0", 0.6)
+        raise Wrong(
+            f"with {real} of {sequence} tokens real the first row should be {_short(right[0])}, is {_short(values[0])}"
+        )
+
+    judge_each(cases, judge, "windows")
+    return "right, with padding and without: each token gives away 1, and padding gets none of it"
+
+
+@checker("5.3")
+def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
+    """``gradient_of_span_loss(logits, positions)``: gradient of the mean cross-entropy, ignored rows left out."""
+    import torch
+
+    from ...model import span_loss
+
+    generator = torch.Generator().manual_seed(6)
+    cases = [(4, 6, [0, 5, 2, 2]), (4, 6, [1, 6, 3, 99]), (3, 5, [77, 4, -2]), (1, 7, [3])]
+
+    def judge(batch: int, sequence: int, labels: list[int]) -> None:
+        logits = 2 * torch.randn(batch, sequence, generator=generator)
+        positions = torch.tensor(labels)
+        traced = logits.clone().requires_grad_()
+        span_loss(traced, positions).backward()
+        right = traced.grad
+        inside = positions.clamp(0, sequence) != sequence
+        try:
+            found = call(gradient_of_span_loss, logits.clone(), positions.clone())
+        except (RuntimeError, IndexError) as error:
+            if inside.all():
+                raise
+            raise Wrong(
+                f"labels {labels} for {sequence} tokens raise {type(error).__name__}. Clamp them as span_loss does, and "
+                "leave the rows outside at zero"
+            ) from None
+        values = _tensor(found, (batch, sequence), "that of the logits")
+        kept, rows = int(inside.sum()), torch.arange(batch)
+
+        def like(other, values=values) -> bool:
+            return torch.allclose(values, other, atol=1e-5)
+
+        if like(right):
+            return
+        if values.isnan().any():
+            raise Wrong(f"nan for labels {labels}; compute a softmax, which is safe, and divide by a number above 0")
+        probability = logits.softmax(dim=-1)
+        if like(-right):
+            raise Wrong("the sign is turned: probability minus truth, not truth minus probability", 0.7)
+        if like(right * kept):
+            raise Wrong("the loss is a mean; so the gradient is divided by the number of rows that count", 0.7)
+        if kept == batch and like(right / 2):
+            raise Wrong("the 2 in the lesson's divisor stood for start and end; here there is only one of them", 0.8)
+        if like(probability / kept):
+            raise Wrong("you return probabilities; the truth, 1 at the label, is still to be taken away", 0.4)
+        if like((logits.softmax(dim=0) - _truth(positions, sequence, torch)) / batch):
+            raise Wrong("the softmax runs over the windows (dim=0); the tokens of one window compete (dim=-1)", 0.4)
+        if kept < batch and like(right * kept / batch):
+            raise Wrong(
+                f"labels {labels}: {kept} of {batch} rows count, so divide by {kept}. The mean is over the rows that are "
+                "not ignored",
+                0.8,
+            )
+        if kept < batch and values[~inside].abs().max() > 1e-6:
+            raise Wrong(
+                f"labels {labels}: row {int(rows[~inside][0])} lies outside and is ignored, so its gradient is zero",
+                0.6,
+            )
+        raise Wrong(f"labels {labels}: row 0 should be {_short(right[0])}, is {_short(values[0])}")
+
+    judge_each(cases, judge, "batches")
+    return "right: the same as autograd, and ignored rows get none"
+
+
+def _truth(positions, sequence: int, torch):
+    return torch.nn.functional.one_hot(positions.clamp(0, sequence), sequence + 1)[:, :sequence]
+
+
+@checker("5.4")
+def check_count_parameters(count_parameters) -> str:
+    """``count_parameters(config)``: parameters of a BERT with question answering head, from its configuration."""
+    base = {"vocab_size": 28_996, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
+            "intermediate_size": 3072, "max_position_embeddings": 512, "type_vocab_size": 2}  # fmt: skip
+    small = {"vocab_size": 101, "hidden_size": 20, "num_hidden_layers": 3, "num_attention_heads": 4,
+             "intermediate_size": 50, "max_position_embeddings": 33, "type_vocab_size": 2}  # fmt: skip
+    cases = [base, small, small | {"num_hidden_layers": 1}, small | {"num_attention_heads": 5, "type_vocab_size": 1}]
+
+    def judge(numbers: dict) -> None:
+        config = SimpleNamespace(**numbers)
+        given = call(count_parameters, config)
+        if isinstance(given, float) and given.is_integer():
+            given = int(given)
+        right = _count(config)
+        if given == right:
+            return
+        if not isinstance(given, int):
+            raise Wrong(f"you return {given!r}; a whole number is wanted")
+        for hint, part in _parts(config).items():
+            if part and given == right - part:
+                raise Wrong(f"{given:,} instead of {right:,}: {hint} missing", 0.8)
+        hidden = config.hidden_size
+        if given == right + hidden * (hidden + 1):
+            raise Wrong(f"{given:,} instead of {right:,}: you count the pooler, which this model does not have", 0.8)
+        if given == _count(SimpleNamespace(**numbers | {"num_hidden_layers": 1})):
+            raise Wrong(
+                f"{given:,} instead of {right:,}: you count one layer; there are num_hidden_layers of them", 0.7
+            )
+        heads = numbers["num_attention_heads"]
+        if heads and given > right and (given - right) % (heads - 1) == 0:
+            attention = 4 * hidden * (hidden + 1) * config.num_hidden_layers
+            if given - right in {attention * (heads - 1), attention * 3 // 4 * (heads - 1)}:
+                raise Wrong(
+                    f"{given:,} instead of {right:,}: you multiply by the number of heads. They share the hidden size "
+                    "among them, so their number does not matter",
+                    0.7,
+                )
+        raise Wrong(
+            f"for {numbers} you count {given:,}, but there are {right:,}: {abs(right - given):,} too "
+            f"{'few' if given < right else 'many'}",
+            0.2,
+        )
+
+    judge_each([(numbers,) for numbers in cases], judge, "configurations")
+    return "right for every size; the number of heads does not matter, since they share the hidden size among them"
+
+
+def _parts(config) -> dict[str, int]:
+    """What is easily forgotten → how many parameters that is. (Where two are equal, the first is named.)"""
+    hidden, layers, wide = config.hidden_size, config.num_hidden_layers, config.intermediate_size
+    constants = layers * (5 * hidden + wide)
+    norms = layers * 4 * hidden
+    return {
+        "the head (2 · hidden weights and 2 constants) is": 2 * hidden + 2,
+        "the head's 2 constants are": 2,
+        "the head and the LayerNorm of the embeddings are": 4 * hidden + 2,
+        "the LayerNorm of the embeddings is": 2 * hidden,
+        "the LayerNorms of the layers (two in each) are": norms,
+        "one of the two LayerNorms of each layer is": norms // 2,
+        "all LayerNorms (two in each layer, one after the embeddings) are": norms + 2 * hidden,
+        "the constants (biases) of the linear layers are": constants,
+        "the constants (biases) of all linear layers, the head's too, are": constants + 2,
+        "the constants and the LayerNorms are": constants + 2 + norms + 2 * hidden,
+        "the table of positions is": config.max_position_embeddings * hidden,
+        "the tables of positions and segments are": (config.max_position_embeddings + config.type_vocab_size) * hidden,
+        "the linear layer that joins the heads (the fourth of each attention) is": layers * hidden * (hidden + 1),
+        "the way back in the feed-forward part (intermediate to hidden) is": layers * (wide + 1) * hidden,
+        "the table of tokens is": config.vocab_size * hidden,
+    }
+
+
+def _count(config) -> int:
+    hidden, wide = config.hidden_size, config.intermediate_size
+    tables = (config.vocab_size + config.max_position_embeddings + config.type_vocab_size) * hidden + 2 * hidden
+    attention = 4 * hidden * (hidden + 1) + 2 * hidden
+    feed_forward = (hidden + 1) * wide + (wide + 1) * hidden + 2 * hidden
+    return tables + config.num_hidden_layers * (attention + feed_forward) + 2 * hidden + 2
+
+
+def _short(row) -> str:
+    return "[" + ", ".join(f"{value:.3f}" for value in row.tolist()) + "]"

@@ -1,0 +1,209 @@
+"""WindowExplorer: the windows of an example as bars over its text, at any max_length and stride."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from html import escape
+
+import ipywidgets
+
+from ...features import cut_batch
+from ..render import Html
+from ._html import ANSWER, BLUE, FAINT, GREEN, GREY, RED, Mark, attributes, count, marked, page, text_box, tint
+from ._shell import WIDE, Shell, layout
+
+_ROW, _SHOWN, _CHOICES = 36, 24, 50
+# What a window does to the answer: how that is told, and the bar's colour.
+_STATES = {
+    "whole": ("holds the whole answer", GREEN),
+    "cut": ("cuts the answer", RED),
+    "absent": ("without the answer", GREY),
+    "none": ("", BLUE),
+}
+
+
+@dataclass(frozen=True)
+class Window:
+    """One window: how many tokens it has, which characters [start, end) of the context, and what of the answer."""
+
+    tokens: int
+    start: int
+    end: int
+    state: str
+
+
+def answer_of(example: dict) -> tuple[int, int] | None:
+    """Characters [start, end) of the example's first answer; None if it has none."""
+    answers = example["answers"]
+    if not answers["text"]:
+        return None
+    return answers["answer_start"][0], answers["answer_start"][0] + len(answers["text"][0])
+
+
+def cut_example(example: dict, tokenizer, max_length: int, stride: int) -> dict[str, list]:
+    """The columns of :func:`qa_helpers.make_features` for one example, without a dataset's bookkeeping: fast enough for
+    a slider."""
+    columns = {name: [value] for name, value in example.items()}
+    return cut_batch(columns, [0], tokenizer, max_length, stride, labels=True).to_pydict()
+
+
+def windows_of(example: dict, tokenizer, max_length: int, stride: int) -> list[Window]:
+    """The windows that :func:`qa_helpers.make_features` cuts an example into."""
+    columns = cut_example(example, tokenizer, max_length, stride)
+    answer, windows = answer_of(example), []
+    rows = zip(columns["offset_mapping"], columns["context_tokens"], columns["start_positions"], columns["cls_index"])
+    for offsets, (first, beyond), label, cls in rows:
+        start, end = offsets[first][0], offsets[beyond - 1][1]
+        if answer is None:
+            state = "none"
+        elif label != cls:
+            state = "whole"
+        else:
+            state = "cut" if answer[0] < end and start < answer[1] else "absent"
+        windows.append(Window(len(offsets), start, end, state))
+    return windows
+
+
+def window_view(example: dict, tokenizer, max_length: int, stride: int) -> Html:
+    """An example's windows as bars over its text, with the answer marked, and how many features and how much padding.
+
+    Args:
+        example: a row in the course's schema.
+        tokenizer, max_length, stride: as for :func:`qa_helpers.make_features`.
+
+    Raises:
+        ValueError: as ``make_features``: a stride that does not fit, a question that leaves no room.
+    """
+    windows, answer = windows_of(example, tokenizer, max_length, stride), answer_of(example)
+    positions = len(windows) * max_length
+    padding = positions - sum(window.tokens for window in windows)
+    told = [
+        f"{count(len(windows), 'feature')} of max_length {max_length}, stride {stride}",
+        f"padding, if all are filled up to max_length: {padding:,} of {positions:,} positions ({padding / positions:.0%})",
+        _answer_told(windows, answer),
+    ]
+    context = example["context"]
+    lines = "".join(f"<li>{line}</li>" for line in told)
+    html = page(
+        f"Question: {escape(example['question'])}",
+        f'<ul style="margin:0;padding-left:1.4em" aria-live="polite">{lines}</ul>',
+        _bars(windows, answer, len(context), "; ".join(told)),
+        f"The text. Underlined: the answer. Stronger blue: in two windows or more.{_text(context, windows, answer)}",
+    )
+    rows = [f"window {k}: {_row(window)}" for k, window in enumerate(windows)]
+    return Html(html, "\n".join([f"Question: {example['question']}", *told, *rows]))
+
+
+def _answer_told(windows: Sequence[Window], answer: tuple[int, int] | None) -> str:
+    if answer is None:
+        return "the question has no answer in this text"
+    places = {
+        state: [str(k) for k, window in enumerate(windows) if window.state == state] for state in ("whole", "cut")
+    }
+    if not places["whole"]:
+        return "NO window holds the whole answer: a larger stride or max_length keeps it"
+    told = f"the whole answer is in window {', '.join(places['whole'])}"
+    return told + (f"; cut in window {', '.join(places['cut'])}" if places["cut"] else "")
+
+
+def _row(window: Window) -> str:
+    told = f"{count(window.tokens, 'token')}, characters [{window.start:,}, {window.end:,})"
+    return f"{told}, {_STATES[window.state][0]}".removesuffix(", ")
+
+
+def _bars(windows: Sequence[Window], answer: tuple[int, int] | None, length: int, told: str) -> str:
+    """A row per window: a line of words, and a bar where the window's characters lie in the text.
+
+    Horizontal places are percent of the width and sizes are those of the page's type, so nothing shrinks when it is
+    enlarged.
+    """
+    shown = windows[:_SHOWN]
+    parts = []
+    height = len(shown) * _ROW + 4
+    if answer:
+        left, width = 100 * answer[0] / length, 100 * (answer[1] - answer[0]) / length
+        parts.append(
+            f'<rect x="{left:.2f}%" y="0" width="{max(width, 0.3):.2f}%" height="{height}" fill="rgb({GREEN})" '
+            f'fill-opacity="0.3" stroke="rgb({GREEN})" stroke-dasharray="3 2"/>'
+        )
+    for k, window in enumerate(shown):
+        seen = max(windows[k - 1].end, window.start) if k else window.start
+        top, hue = k * _ROW, _STATES[window.state][1]
+        parts.append(f'<text x="0" y="{top + 14}" font-size="13" fill="currentColor">window {k}: {_row(window)}</text>')
+        for start, end, opacity in ((window.start, seen, 0.25), (seen, window.end, 0.7)):
+            if start < end:
+                left, width = 100 * start / length, 100 * (end - start) / length
+                parts.append(
+                    f'<rect x="{left:.2f}%" y="{top + 19}" width="{width:.2f}%" height="11" fill="rgb({hue})" '
+                    f'fill-opacity="{opacity}" stroke="currentColor" stroke-opacity="0.6"/>'
+                )
+    more = f"… and {count(len(windows) - _SHOWN, 'more window')}" if len(windows) > _SHOWN else ""
+    drawing = (
+        f'<svg role="img"{attributes(aria_label=told)} width="100%" height="{height}" style="overflow:visible">'
+        f"<title>{escape(told)}</title>{''.join(parts)}</svg>"
+    )
+    words = "From left to right: the text. Pale: shared with the window above."
+    return f"{words + (' Upright band: the answer.' if answer else '')}<br>{drawing}{more}"
+
+
+def _text(context: str, windows: Sequence[Window], answer: tuple[int, int] | None) -> str:
+    marks = [Mark(window.start, window.end, tint(BLUE, FAINT), f"window {k}") for k, window in enumerate(windows)]
+    shared = [
+        Mark(after.start, min(before.end, after.end), tint(BLUE, 0.36)) for before, after in zip(windows, windows[1:])
+    ]
+    lit = [Mark(*answer, ANSWER, tag="mark")] if answer else []
+    return text_box(
+        marked(context, [*marks, *shared, *lit]), "the text, with its windows and the answer marked", "11em"
+    )
+
+
+class WindowExplorer(Shell):
+    """Sliders for max_length and stride, and an example to choose: its windows as bars over the text.
+
+    Args:
+        examples: rows in the course's schema; the first 50 can be chosen.
+        tokenizer: a fast tokenizer.
+        max_length, stride: where the sliders stand at first.
+
+    The controls are ``example``, ``max_length`` and ``stride``.
+    """
+
+    css_class = "qa-window-explorer"
+
+    def __init__(self, examples, tokenizer, max_length: int = 100, stride: int = 50):
+        self._examples = [examples[k] for k in range(min(len(examples), _CHOICES))]
+        if not self._examples:
+            raise ValueError("there are no examples to choose from")
+        self._tokenizer = tokenizer
+        names = [f"{k}: {shorten(row['question'])}" for k, row in enumerate(self._examples)]
+        self.example = ipywidgets.Dropdown(
+            options=list(zip(names, range(len(names)))),
+            description="Example",
+            tooltip="Whose text is cut",
+            style=WIDE,
+            layout=layout("98%"),
+        )
+        limit = max(min(tokenizer.model_max_length, 512), max_length)
+        sliders = {"style": WIDE, "layout": layout("28em")}
+        self.max_length = ipywidgets.IntSlider(
+            max_length, 16, limit, description="max_length", tooltip="Tokens per window", **sliders
+        )
+        self.stride = ipywidgets.IntSlider(
+            stride,
+            0,
+            max(limit // 2, stride),
+            description="stride",
+            tooltip="Tokens shared with the window before",
+            **sliders,
+        )
+        super().__init__(self.example, self.max_length, self.stride)
+
+    def draw(self) -> Html:
+        """The chosen example's windows at the sliders' values."""
+        return window_view(
+            self._examples[self.example.value], self._tokenizer, self.max_length.value, self.stride.value
+        )
+
+
+def shorten(text: str, most: int = 80) -> str:
+    """The text, or as much of it as a menu can hold."""
+    return text if len(text) <= most else text[: most - 1] + "…"

@@ -1,0 +1,1 @@
+"""What a long or a shared run needs and no lesson is about."""

@@ -1,0 +1,1 @@
+"""The lessons' figures: one style, a file per lesson that has them."""

@@ -1,0 +1,1 @@
+"""The embedded source and how it was made: corpus, small encoders, pretraining, comparison."""

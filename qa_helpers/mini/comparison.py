@@ -1,0 +1,303 @@
+"""Comparing the families: the same fine-tuning for each, seed by seed, and what is known of the real checkpoints.
+
+``qa-helpers compare`` writes the file that lesson 08 reads, a run at a time: an interrupted comparison goes on where it
+stopped.
+"""
+
+import hashlib
+import json
+import time
+from collections.abc import Callable, Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+import pandas as pd
+import torch
+from huggingface_hub import constants, try_to_load_from_cache
+from huggingface_hub.utils import get_session
+from transformers import AutoConfig, AutoModel, PreTrainedModel, TrainerCallback
+
+from ..checkpoints import ASSETS, FAMILIES, Family, family_of, load_model, load_tokenizer, locate
+from ..course import MINI_MAX_LENGTH, MINI_STRIDE
+from ..data import load_squad, unknown_name
+from ..engine.whole_files import write_whole
+from ..training import FineTuneConfig, fine_tune
+
+SHIPPED_SCORES = ASSETS / "family_scores.json"
+
+# EM and F1 on SQuAD 1.1's development set, as published for fine-tuned models of base size.
+PUBLISHED = {
+    "BERT": {"checkpoint": "bert-base-cased", "exact_match": 81.2, "f1": 88.7, "note": ""},
+    "DistilBERT": {
+        "checkpoint": "distilbert-base-cased",
+        "exact_match": None,
+        "f1": 87.1,
+        "note": "taught by a fine-tuned BERT; EM not given",
+    },
+    "RoBERTa": {"checkpoint": "roberta-base", "exact_match": 86.1, "f1": 92.3, "note": ""},
+    "ALBERT": {"checkpoint": "albert-base-v2", "exact_match": 83.2, "f1": 90.2, "note": ""},
+    "DeBERTa": {
+        "checkpoint": "deberta-v3-base",
+        "exact_match": 87.9,
+        "f1": 93.9,
+        "note": "trained on SQuAD 2.0",
+    },
+}
+
+# The real checkpoints' configurations, where they differ from the library's defaults of their class.
+_BASE_SIZE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
+_REAL_CONFIGS = {
+    "bert": {**_BASE_SIZE, "vocab_size": 28996},
+    "distilbert": {"dim": 768, "n_layers": 6, "n_heads": 12, "hidden_dim": 3072, "vocab_size": 28996},
+    "roberta": {**_BASE_SIZE, "vocab_size": 50265, "max_position_embeddings": 514, "type_vocab_size": 1},
+    "albert": {**_BASE_SIZE, "vocab_size": 30000, "embedding_size": 128},
+    "deberta-v2": {
+        **_BASE_SIZE,
+        "vocab_size": 128100,
+        "type_vocab_size": 0,
+        "relative_attention": True,
+        "position_buckets": 256,
+        "norm_rel_ebd": "layer_norm",
+        "share_att_key": True,
+        "pos_att_type": ["p2c", "c2p"],
+        "position_biased_input": False,
+    },
+}
+
+
+@dataclass(frozen=True)
+class CompareSettings:
+    """What all runs of a comparison have in common.
+
+    Attributes:
+        source: examples, as in :func:`qa_helpers.load_squad`; ``limit``: only the first of each split (None: all).
+        steps: optimizer steps of ``batch_size`` windows; ``learning_rate``: its peak.
+        max_length, stride: tokens per window and shared between windows.
+    """
+
+    source: str = "mini"
+    steps: int = 500
+    batch_size: int = 16
+    learning_rate: float = 1e-3
+    max_length: int = MINI_MAX_LENGTH
+    stride: int = MINI_STRIDE
+    limit: int | None = None
+
+
+def compare_families(
+    output_file: str | Path,
+    families: Iterable[str] | None = None,
+    seeds: int = 5,
+    settings: CompareSettings | None = None,
+    report: Callable[[str], None] = lambda line: None,
+) -> list[dict]:
+    """Fine-tune the small encoders of several families with several seeds, and keep their scores.
+
+    Every run computes on one thread, and its time is the processor's, so that other work on the machine neither changes
+    the scores nor, by much, the times. Two commands with different ``families`` may fill one file side by side.
+
+    Args:
+        output_file: JSON, written anew after every run. Runs that it holds already are not repeated.
+        families: ``"bert"``, ``"distilbert"``, ``"roberta"``, ``"albert"``, ``"deberta"``; None takes all five.
+        seeds: runs per family, with seeds 0, 1, …: of the new head's weights and of the order of the windows.
+        settings: see :class:`CompareSettings`.
+        report: called with a line about each run when it is done.
+
+    Returns:
+        All runs in the file: dicts with ``family``, ``seed``, ``exact_match`` and ``f1`` (0..100, on the whole
+        validation split), ``seconds`` (of processor time in training; on a GPU those of the clock), ``threads`` (that
+        PyTorch computed with).
+
+    Raises:
+        ValueError: an unknown family, or a file that holds runs of other settings or other encoders.
+    """
+    settings = settings or CompareSettings()
+    if seeds < 1:
+        raise ValueError(f"seeds counts runs per family and starts at 1, got {seeds}")
+    chosen = [_family(name) for name in families] if families else list(FAMILIES.values())
+    output_file = Path(output_file)
+    encoders = {family.name: _fingerprint(family.mini) for family in chosen}
+    record = _read(output_file, settings, encoders)
+    done = {(run["family"], run["seed"]) for run in record["runs"]}
+    data = load_squad(settings.source)
+    if settings.limit:
+        data = {split: rows.select(range(min(settings.limit, len(rows)))) for split, rows in data.items()}
+    for seed in range(seeds):  # a seed at a time, so that an interrupted comparison has all families alike
+        for family in chosen:
+            if (family.name, seed) not in done:
+                run = _run(family, seed, settings, data)
+                record = _read(output_file, settings, encoders)  # again: another command may have added to it
+                record["encoders"] |= {family.name: encoders[family.name]}
+                record["runs"].append(run)
+                write_whole(output_file, json.dumps(record, indent=1) + "\n")
+                scores = f"EM {run['exact_match']:.1f} / F1 {run['f1']:.1f}"
+                report(f"{family.name}, seed {seed}: {scores}, {run['seconds']:.0f} s of training")
+    return record["runs"]
+
+
+def family_scores(path: str | Path = SHIPPED_SCORES) -> tuple[pd.DataFrame, CompareSettings]:
+    """Read what :func:`compare_families` wrote; by default the file that is shipped.
+
+    Returns:
+        (runs, settings): a row per run, families in the course's order, with the columns of its dicts.
+
+    Raises:
+        ValueError: there is no such file.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise ValueError(f"{path.name} is not there; make it: qa-helpers compare --output-file {path.name}")
+    record = json.loads(path.read_text(encoding="utf-8"))
+    order = {family.name: place for place, family in enumerate(FAMILIES.values())}
+    runs = pd.DataFrame(record["runs"])
+    runs = runs.sort_values(
+        ["family", "seed"], key=lambda column: column.map(order) if column.name == "family" else column
+    )
+    return runs.reset_index(drop=True), CompareSettings(**record["settings"])
+
+
+def known_scores(course) -> str:
+    """A sentence on the scores that a course's checkpoint is known to reach: measured ones for the course's small encoders
+    on the embedded corpus, published ones for real encoders on SQuAD 1.1.
+
+    Raises:
+        ValueError: the checkpoint cannot be loaded.
+    """
+    family = family_of(course.checkpoint)
+    if family is None:
+        return "For an encoder of this kind the course knows no figures."
+    if course.is_mini:
+        runs, settings = family_scores()
+        own = runs[runs["family"] == family.name]
+        spans = [
+            f"{name} {own[key].min():.0f} to {own[key].max():.0f}"
+            for name, key in (("EM", "exact_match"), ("F1", "f1"))
+        ]
+        return f"Measured: {spans[0]}, {spans[1]} for {family.mini}, {len(own)} seeds, {settings.steps} steps on all training examples."
+    known = PUBLISHED[family.name]
+    exact = f"EM {known['exact_match']}, " if known["exact_match"] else ""
+    note = f" ({known['note']})" if known["note"] else ""
+    return f"Published: {exact}F1 {known['f1']} for {known['checkpoint']} on SQuAD 1.1, trained on all 87,599 examples{note}."
+
+
+def hub_answers(seconds: float = 5.0) -> bool:
+    """Whether the Hugging Face hub can be reached. One question with a limit: without it, the libraries try again and
+    again, for minutes, for each file."""
+    if constants.HF_HUB_OFFLINE:
+        return False
+    try:
+        return get_session().head(constants.ENDPOINT, timeout=seconds).status_code < 500
+    except Exception:  # the kinds differ with the library below: no name found, refused, too slow, a proxy's answer
+        return False
+
+
+def choose_checkpoints(course) -> tuple[dict[str, str], list[str]]:
+    """A checkpoint of every family for a course.
+
+    With an embedded source these are the small encoders. Otherwise the course's own checkpoint stands for its family,
+    and the other families have theirs from the hub; where one cannot be loaded, its small encoder takes its place.
+
+    Args:
+        course: what :func:`qa_helpers.setup` returned.
+
+    Returns:
+        (family's name → checkpoint, names of the families whose small encoder had to take the place).
+
+    Raises:
+        ValueError: the course's checkpoint cannot be loaded.
+    """
+    if course.is_mini:
+        return {family.name: family.mini for family in FAMILIES.values()}, []
+    own, reachable = family_of(course.checkpoint), hub_answers()
+    checkpoints, replaced = {}, []
+    for family in FAMILIES.values():
+        checkpoints[family.name] = course.checkpoint if family == own else family.hub
+        if family == own:
+            continue
+        cached = isinstance(try_to_load_from_cache(family.hub, "model.safetensors"), str)
+        try:
+            if not (reachable or cached):
+                raise ValueError(f"{family.hub} cannot be reached")
+            load_tokenizer(family.hub)
+        except ValueError:
+            checkpoints[family.name] = family.mini
+            replaced.append(family.name)
+    return checkpoints, replaced
+
+
+def real_sized(family: str) -> PreTrainedModel:
+    """The architecture of a family's real checkpoint, with shapes but without numbers (PyTorch's "meta" device).
+
+    Args:
+        family: its name, as in ``FAMILIES``: "BERT", "DistilBERT", "RoBERTa", "ALBERT" or "DeBERTa".
+    """
+    model_type = next(key for key, value in FAMILIES.items() if value.name == family)
+    with torch.device("meta"):
+        return AutoModel.from_config(AutoConfig.for_model(model_type, **_REAL_CONFIGS[model_type]))
+
+
+class _Stopwatch(TrainerCallback):
+    """Seconds from the first step to the last: the processor's, or the clock's where a GPU does the work."""
+
+    def __init__(self):
+        self.now = time.perf_counter if torch.cuda.is_available() else time.process_time
+        self.seconds = 0.0
+
+    def on_train_begin(self, args, state, control, **_):
+        self.begun = self.now()
+
+    def on_train_end(self, args, state, control, **_):
+        self.seconds = self.now() - self.begun
+
+
+def _run(family: Family, seed: int, settings: CompareSettings, data) -> dict:
+    tokenizer, model = load_tokenizer(family.mini), load_model(family.mini, seed=seed)
+    config = FineTuneConfig(
+        max_steps=settings.steps,
+        batch_size=settings.batch_size,
+        learning_rate=settings.learning_rate,
+        max_length=settings.max_length,
+        stride=settings.stride,
+        seed=seed,
+        align_to_words=True,  # small vocabularies cut names that they have not seen
+    )
+    watch, usual = _Stopwatch(), torch.get_num_threads()
+    torch.set_num_threads(1)
+    try:
+        result = fine_tune(model, tokenizer, data["train"], data["validation"], config, [watch])
+    finally:
+        torch.set_num_threads(usual)
+    return {
+        "family": family.name,
+        "seed": seed,
+        "exact_match": round(result.scores.exact_match, 2),
+        "f1": round(result.scores.f1, 2),
+        "seconds": round(watch.seconds, 1),
+        "threads": 1,
+    }
+
+
+def _family(name: str) -> Family:
+    known = {family.mini.removeprefix("mini-"): family for family in FAMILIES.values()}
+    if name.lower() not in known:
+        raise ValueError(unknown_name("family", name, known, "all"))
+    return known[name.lower()]
+
+
+def _fingerprint(checkpoint: str) -> str:
+    weights = Path(locate(checkpoint)) / "model.safetensors"
+    return hashlib.blake2b(weights.read_bytes(), digest_size=8).hexdigest()
+
+
+def _read(path: Path, settings: CompareSettings, encoders: dict[str, str]) -> dict:
+    """The file so far, or an empty record; it must be of the same settings and encoders."""
+    if not path.is_file():
+        return {"settings": asdict(settings), "encoders": {}, "runs": []}
+    record = json.loads(path.read_text(encoding="utf-8"))
+    changed = sorted(name for name, value in asdict(settings).items() if record["settings"].get(name) != value)
+    changed += sorted(name for name, value in encoders.items() if record["encoders"].get(name, value) != value)
+    if changed:
+        raise ValueError(
+            f"{path.name} holds runs made with another {', '.join(changed)}: remove it to begin anew, or name another file"
+        )
+    return record
