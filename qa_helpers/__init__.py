@@ -18,11 +18,11 @@ _PUBLIC = {
     "metrics": ["Scores", "exact_match", "f1", "find_best_threshold", "normalize_answer", "score"],
     "analysis": ["bootstrap_interval", "calibration", "classify_errors", "question_word", "score_by"],
     "evaluation": ["Evaluation"],
-    "training": ["FineTuneConfig", "FineTuneResult", "fine_tune"],
+    "training": ["FineTuneResult", "fine_tune"],
     "answering": ["QuestionAnswerer"],
     "shapes": ["expect", "shape_table"],
     "classroom.progress": ["progress"],
-    "course": ["Course", "setup"],
+    "course": ["Course", "FineTuneConfig", "setup"],
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 # Modules of the subpackages that lessons use, under their last name: ``from qa_helpers import plots``.

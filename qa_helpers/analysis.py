@@ -8,7 +8,7 @@ import numpy as np
 from datasets import Dataset
 
 from .decoding import Prediction
-from .engine.columns import Ragged
+from .engine.columns import list_column
 from .metrics import Scores, normalize_answer, score
 
 QUESTION_WORDS = ("who", "whose", "whom", "what", "which", "when", "where", "why", "how")
@@ -190,7 +190,7 @@ def _windows(features: Dataset, examples: int) -> list[list[tuple[int, int]]]:
     """For each example, the characters [start, end) of its context that each of its windows covers."""
     covered: list[list[tuple[int, int]]] = [[] for _ in range(examples)]
     columns = features.select_columns(["context_tokens", "example_index"])[:]
-    for offsets, (first, beyond), example in zip(Ragged(features, "offset_mapping"), *columns.values()):
+    for offsets, (first, beyond), example in zip(list_column(features, "offset_mapping"), *columns.values()):
         covered[example].append((int(offsets[first][0]), int(offsets[beyond - 1][1])))
     return covered
 

@@ -22,6 +22,73 @@ SMALL_ENCODER = 3_000_000  # weights in the layers; the course's own have about 
 
 
 @dataclass(frozen=True)
+class FineTuneConfig:
+    """Settings of one fine-tuning run.
+
+    Attributes:
+        epochs: passes over the training features; ``max_steps`` (optimizer steps), if given, overrides it.
+        batch_size: features that a device takes at once; ``gradient_accumulation`` such batches, of all devices, make an
+            optimizer step.
+        batch_tokens: instead of ``batch_size``: batches of similar length are filled up to so many tokens, padding
+            included, so that short windows use a GPU as fully as long ones.
+        learning_rate: peak; rises linearly over ``warmup`` (a share of all steps), then falls linearly to 0.
+        weight_decay, max_grad_norm: AdamW's decay and the norm gradients are clipped to.
+        max_length, stride: tokens per window and shared between windows (see ``make_features``).
+        max_answer_length, n_best: limits of decoding when evaluating; ``null_threshold`` for SQuAD 2.0;
+            ``align_to_words`` widens answers to whole words (see ``decode_answers``).
+        seed: of shuffling and dropout.
+        group_by_length: batch windows of similar length together, which leaves little padding.
+        evaluate_every: optimizer steps between EM/F1 on ``eval_examples``, or "epoch" for the end of every epoch; None
+            only at the end of the run.
+        log_every: optimizer steps between entries of the history.
+        save_every: optimizer steps between checkpoints; None saves only the result. Needs ``output_dir``.
+        output_dir: where the result (and unfinished work) goes; None keeps the result in memory only.
+        resume: continue from the last checkpoint found in ``output_dir``, if settings, training data and starting
+            weights are those it was made with. If the run has come to its end there (and kept checkpoints on the way),
+            take its model instead of training again.
+        lower_learning_rate: continue also where ``learning_rate`` is lower than it was: the way on from the last good
+            checkpoint after a loss that was not a number. The schedule keeps its shape. (If the run diverged long before,
+            delete the last checkpoint's folder to go on from the one before.)
+        overwrite: replace a finished model in ``output_dir``.
+        precision: "auto" (autocast on a GPU: bfloat16 where it computes in it, float16 with scaled losses on an older
+            one; float32 on a CPU), "bf16" (on a CPU it pays only where the processor multiplies in it: AMX, AVX-512 BF16),
+            "fp16" (on a GPU only) or "float32".
+        compile: let ``torch.compile`` merge small operations first. It takes minutes at the start, so it pays in long runs
+            on a GPU only; windows are then padded to multiples of 64 tokens, since each length is compiled by itself.
+        progress: whether the run says how many steps it will take and shows progress bars; None does in a notebook and on
+            a terminal (see ``bars.py``).
+    """
+
+    epochs: float = 2.0
+    max_steps: int | None = None
+    batch_size: int = 16
+    batch_tokens: int | None = None
+    gradient_accumulation: int = 1
+    learning_rate: float = 5e-5
+    warmup: float = 0.1
+    weight_decay: float = 0.01
+    max_grad_norm: float = 1.0
+    max_length: int = 384
+    stride: int = 128
+    max_answer_length: int = 30
+    n_best: int = 20
+    null_threshold: float | None = None
+    align_to_words: bool = False
+    seed: int = 42
+    group_by_length: bool = True
+    evaluate_every: int | str | None = None
+    log_every: int = 10
+    save_every: int | None = None
+    output_dir: str | None = None
+    resume: bool = True
+    lower_learning_rate: bool = False
+    overwrite: bool = False
+    precision: str = "auto"
+    compile: bool = False
+    progress: bool | None = None
+
+
+@dataclass(frozen=True)
 class Amount:
     """How much one experiment takes.
 
@@ -209,8 +276,6 @@ class Course:
             experiment: a row of :data:`AMOUNTS`; None for settings that suit source and checkpoint, of a run of one's own.
             changes: settings of ``FineTuneConfig`` to use instead.
         """
-        from .training import FineTuneConfig
-
         amount = self.amount(experiment) if experiment else Amount(epochs=self.amount("tour").epochs)
         settings = {
             "epochs": amount.epochs,

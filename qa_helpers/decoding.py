@@ -10,7 +10,7 @@ from typing import NamedTuple
 import numpy as np
 from datasets import Dataset
 
-from .engine.columns import Ragged
+from .engine.columns import list_column
 from .engine.garbage import without_collection
 from .features import FIRST_COMBINING, span_text
 
@@ -190,8 +190,8 @@ def decode_answers(
         given = {name: [row[name] for row in examples] for name in ("context", "id")}
     contexts, ids = given["context"], given["id"]
     names = ["context_tokens", "cls_index", "example_index", "example_id"]
-    table = features.with_format("arrow", columns=[*names, "offset_mapping"])[:]
-    columns, offsets = table.select(names).to_pydict(), Ragged(table, "offset_mapping")
+    table = features.with_format("arrow", columns=names)[:]
+    columns, offsets = table.to_pydict(), list_column(features, "offset_mapping")
     logits = start_logits, end_logits
     spans: list[list] = [[] for _ in ids]
     null_scores = [np.inf] * len(ids)
@@ -234,7 +234,9 @@ class _Spans(NamedTuple):
         return zip(self.minus_scores, repeat(self.window), *self[2:])
 
 
-def _spans(windows: Sequence[int], columns: dict, logits, offsets: Ragged, count: int, longest: int) -> list[_Spans]:
+def _spans(
+    windows: Sequence[int], columns: dict, logits, offsets: Sequence[np.ndarray], count: int, longest: int
+) -> list[_Spans]:
     chosen = [[values[window] for window in windows] for values in (*logits, columns["context_tokens"])]
     starts, ends, scores = best_spans_of_windows(*chosen, count, longest)
     all_valid = np.isfinite(scores).all()
@@ -291,7 +293,7 @@ def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
 
 
 def _distinct(
-    context: str, spans: Sequence[_Spans], offsets: Ragged, n_best: int, align_to_words: bool
+    context: str, spans: Sequence[_Spans], offsets: Sequence[np.ndarray], n_best: int, align_to_words: bool
 ) -> tuple[dict[tuple[int, int], str], list[float], bool]:
     """The ``n_best`` best spans that hold text: characters → text, the scores, and whether some held none."""
     rows = spans[0].rows()

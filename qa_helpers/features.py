@@ -22,7 +22,7 @@ from datasets import Dataset, Features, List, Value
 from .checkpoints import require_offsets
 from .data import FEATURES, example_problems, rows_to_dataset
 from .engine import windows
-from .engine.columns import Ragged
+from .engine.columns import list_column
 from .engine.garbage import without_collection
 from .engine.progress_bars import bars_shown, counting, library_bars, track
 from .engine.whole_files import explain_full_disk
@@ -370,7 +370,7 @@ def label_coverage(examples: Dataset, features: Dataset) -> LabelCoverage:
     labelled = starts != np.array(features["cls_index"][:])
     sources = np.array(features["example_index"][:])
     found, altered = set(), []
-    rows, offsets = np.flatnonzero(labelled).tolist(), Ragged(features, "offset_mapping")
+    rows, offsets = np.flatnonzero(labelled).tolist(), list_column(features, "offset_mapping")
     with track(rows, "Reading labels back", unit="windows") as counted:
         for row in counted:
             source = int(sources[row])

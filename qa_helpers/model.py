@@ -14,7 +14,7 @@ from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 from .checkpoints import load_model, longest_input
-from .engine.columns import Ragged, lengths_of, pad, ragged_columns
+from .engine.columns import lengths_of, list_columns, pad
 from .engine.out_of_memory import explain_out_of_memory, fewer_at_once
 from .engine.progress_bars import track
 from .shapes import shape_table
@@ -119,7 +119,7 @@ def make_batch(
         ``input_ids``, ``attention_mask`` and, where present, ``token_type_ids``: (batch, sequence) int64;
         ``start_positions``, ``end_positions``: (batch,), shifted where padding is on the left.
     """
-    columns = ragged_columns(features, MODEL_INPUTS)
+    columns = list_columns(features, MODEL_INPUTS)
     fill = {"input_ids": tokenizer.pad_token_id, "token_type_ids": tokenizer.pad_token_type_id}
     left = tokenizer.padding_side == "left"
     result = {
@@ -154,9 +154,9 @@ def predict_logits(
         ValueError: a window is longer than the model has positions for, its ids are not of this model's vocabulary, or a
             batch does not fit in memory.
     """
-    columns = ragged_columns(features, MODEL_INPUTS)
+    columns = list_columns(features, MODEL_INPUTS)
     lengths = lengths_of(columns["input_ids"])
-    check_fits(model, columns["input_ids"], lengths)
+    check_fits(model, columns["input_ids"])
     device = next(model.parameters()).device
     on_gpu = device.type == "cuda"
     start_logits: list = [None] * len(lengths)
@@ -222,18 +222,22 @@ def autocast(device: torch.device):
     return torch.autocast(device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
 
 
-def check_fits(model: nn.Module, input_ids, lengths) -> None:
-    """Raise a ValueError if windows do not fit a model: too many tokens, or token ids beyond its vocabulary."""
+def check_fits(model: nn.Module, input_ids) -> None:
+    """Raise a ValueError if windows do not fit a model: too many tokens, or token ids beyond its vocabulary.
+
+    Args:
+        input_ids: a row (tokens,) per window.
+    """
     config = model.config
+    longest = max(map(len, input_ids), default=0)
     positions = longest_input(config)
     relative = getattr(config, "position_biased_input", True) is False
-    if positions and not relative and lengths.max() > positions:
+    if positions and not relative and longest > positions:
         raise ValueError(
-            f"a window has {lengths.max()} tokens, the model takes {positions}: "
+            f"a window has {longest} tokens, the model takes {positions}: "
             f"make features with max_length={positions} or less"
         )
-    flat = input_ids.flat() if isinstance(input_ids, Ragged) else (np.asarray(row) for row in input_ids)
-    largest = max((int(values.max()) for values in flat if len(values)), default=0)
+    largest = max((int(np.max(row)) for row in input_ids if len(row)), default=0)
     if largest >= config.vocab_size:
         raise ValueError(
             f"token id {largest} is outside the model's vocabulary of {config.vocab_size}: the features were made with "

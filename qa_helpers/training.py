@@ -18,8 +18,9 @@ from transformers.trainer_callback import PrinterCallback
 from transformers.utils import is_torch_tf32_available
 
 from .checkpoints import load_model
+from .course import FineTuneConfig as FineTuneConfig
 from .engine.checksums import write_checksums
-from .engine.columns import Ragged
+from .engine.columns import lengths_of, list_column
 from .engine.processes import decided_by_main, main_process_first
 from .engine.quick_dropout import quick_dropout
 from .engine.resume import (
@@ -42,73 +43,6 @@ from .evaluation import Evaluation
 from .features import make_features
 from .metrics import Scores
 from .model import ExtractiveQA, check_fits, half_precision
-
-
-@dataclass(frozen=True)
-class FineTuneConfig:
-    """Settings of one fine-tuning run.
-
-    Attributes:
-        epochs: passes over the training features; ``max_steps`` (optimizer steps), if given, overrides it.
-        batch_size: features that a device takes at once; ``gradient_accumulation`` such batches, of all devices, make an
-            optimizer step.
-        batch_tokens: instead of ``batch_size``: batches of similar length are filled up to so many tokens, padding
-            included, so that short windows use a GPU as fully as long ones.
-        learning_rate: peak; rises linearly over ``warmup`` (a share of all steps), then falls linearly to 0.
-        weight_decay, max_grad_norm: AdamW's decay and the norm gradients are clipped to.
-        max_length, stride: tokens per window and shared between windows (see ``make_features``).
-        max_answer_length, n_best: limits of decoding when evaluating; ``null_threshold`` for SQuAD 2.0;
-            ``align_to_words`` widens answers to whole words (see ``decode_answers``).
-        seed: of shuffling and dropout.
-        group_by_length: batch windows of similar length together, which leaves little padding.
-        evaluate_every: optimizer steps between EM/F1 on ``eval_examples``, or "epoch" for the end of every epoch; None
-            only at the end of the run.
-        log_every: optimizer steps between entries of the history.
-        save_every: optimizer steps between checkpoints; None saves only the result. Needs ``output_dir``.
-        output_dir: where the result (and unfinished work) goes; None keeps the result in memory only.
-        resume: continue from the last checkpoint found in ``output_dir``, if settings, training data and starting
-            weights are those it was made with. If the run has come to its end there (and kept checkpoints on the way),
-            take its model instead of training again.
-        lower_learning_rate: continue also where ``learning_rate`` is lower than it was: the way on from the last good
-            checkpoint after a loss that was not a number. The schedule keeps its shape. (If the run diverged long before,
-            delete the last checkpoint's folder to go on from the one before.)
-        overwrite: replace a finished model in ``output_dir``.
-        precision: "auto" (autocast on a GPU: bfloat16 where it computes in it, float16 with scaled losses on an older
-            one; float32 on a CPU), "bf16" (on a CPU it pays only where the processor multiplies in it: AMX, AVX-512 BF16),
-            "fp16" (on a GPU only) or "float32".
-        compile: let ``torch.compile`` merge small operations first. It takes minutes at the start, so it pays in long runs
-            on a GPU only; windows are then padded to multiples of 64 tokens, since each length is compiled by itself.
-        progress: whether the run says how many steps it will take and shows progress bars; None does in a notebook and on
-            a terminal (see ``bars.py``).
-    """
-
-    epochs: float = 2.0
-    max_steps: int | None = None
-    batch_size: int = 16
-    batch_tokens: int | None = None
-    gradient_accumulation: int = 1
-    learning_rate: float = 5e-5
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    max_grad_norm: float = 1.0
-    max_length: int = 384
-    stride: int = 128
-    max_answer_length: int = 30
-    n_best: int = 20
-    null_threshold: float | None = None
-    align_to_words: bool = False
-    seed: int = 42
-    group_by_length: bool = True
-    evaluate_every: int | str | None = None
-    log_every: int = 10
-    save_every: int | None = None
-    output_dir: str | None = None
-    resume: bool = True
-    lower_learning_rate: bool = False
-    overwrite: bool = False
-    precision: str = "auto"
-    compile: bool = False
-    progress: bool | None = None
 
 
 @dataclass
@@ -167,8 +101,8 @@ def fine_tune(
     cut = {"tokenizer": tokenizer, "max_length": config.max_length, "stride": config.stride}
     with main_process_first():  # the others find the features in its cache
         features = make_features(train_examples, **cut, progress=config.progress)
-    ids = Ragged(features, "input_ids")
-    check_fits(model, ids, ids.lengths)
+    ids = list_column(features, "input_ids")
+    check_fits(model, ids)
     evaluate = evaluation = None
     bar = TrainingBar(config.progress, lambda steps: plan_training(steps, config, order, model, evaluation))
     if eval_examples is not None:
@@ -204,7 +138,7 @@ def fine_tune(
             history.rows, history.earlier = read_history(last)
         args = _arguments(config, folder)
         order = TrainingOrder(
-            ids.lengths,
+            lengths_of(ids),
             config.batch_size,
             config.gradient_accumulation,
             config.seed,

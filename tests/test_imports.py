@@ -16,6 +16,7 @@ ROOMS = [
     "examples",
     "data",
     "checkpoints",
+    "course",
     "features",
     "model",
     "decoding",
@@ -24,7 +25,6 @@ ROOMS = [
     "analysis",
     "training",
     "answering",
-    "course",
     "cli",
 ]
 FOR_ALL = {"shapes"}

@@ -202,12 +202,11 @@ def test_positions_of_roberta_start_after_padding_and_debertas_are_relative():
         def __init__(self, **values):
             self.config = type("Config", (), {"vocab_size": 9, "max_position_embeddings": 12, **values})
 
-    ids = [[1] * 11]
-    check_fits(Stub(model_type="bert"), ids, np.array([12]))
-    check_fits(Stub(model_type="deberta-v2", position_biased_input=False), ids, np.array([99]))
-    check_fits(Stub(model_type="roberta"), ids, np.array([10]))
+    check_fits(Stub(model_type="bert"), [[1] * 12])
+    check_fits(Stub(model_type="deberta-v2", position_biased_input=False), [[1] * 99])
+    check_fits(Stub(model_type="roberta"), [[1] * 10])
     with pytest.raises(ValueError, match="a window has 11 tokens, the model takes 10"):
-        check_fits(Stub(model_type="roberta"), ids, np.array([11]))
+        check_fits(Stub(model_type="roberta"), [[1] * 10, [1] * 11])
 
 
 def test_ids_of_another_vocabulary_are_refused(model):

@@ -1,72 +1,37 @@
-"""Rows of different length: read straight from a dataset's memory, and padded to a rectangle.
+"""Rows of different length: a dataset's list columns as arrays, and rows padded to a rectangle.
 
 The datasets library makes a Python object of every number of a list column, which takes longer than the model takes for
-short windows. The numbers lie side by side in Arrow's memory (or in a file mapped into it); this reads them there.
+short windows. The numbers lie side by side in Arrow's memory; these functions read them there.
 """
 
-from bisect import bisect_right
 from collections.abc import Mapping, Sequence
 
 import numpy as np
-import pyarrow as pa
 from datasets import Dataset
 
 
-class Ragged(Sequence):
-    """A column of lists of numbers as a sequence of arrays, none of them copied.
-
-    Args:
-        features: a Dataset, also one that is mapped from disk, or its Arrow table.
-        name: of a column of lists (tokens,) or of lists of pairs (tokens, 2).
-
-    Attributes:
-        lengths: (rows,) how long each row is.
-    """
-
-    def __init__(self, features: Dataset | pa.Table, name: str):
-        table = features
-        if isinstance(features, Dataset):
-            table = features.select_columns([name]).with_format("arrow")[:]
-        self._chunks, self._firsts, lengths = [], [], []
-        first = 0
-        for chunk in table[name].chunks:
-            values = chunk.flatten()
-            pairs = values.type.num_fields > 0
-            numbers = (values.flatten() if pairs else values).to_numpy(zero_copy_only=False)
-            own = chunk.value_lengths().to_numpy(zero_copy_only=False)
-            self._chunks.append((numbers.reshape(-1, 2) if pairs else numbers, np.concatenate([[0], np.cumsum(own)])))
-            self._firsts.append(first)
-            lengths.append(own)
-            first += len(own)
-        self.lengths = np.concatenate(lengths) if lengths else np.zeros(0, dtype=np.int64)
-
-    def __len__(self) -> int:
-        return len(self.lengths)
-
-    def __getitem__(self, row: int) -> np.ndarray:
-        if not 0 <= row < len(self):
-            raise IndexError(f"row {row} of {len(self)}")
-        chunk = bisect_right(self._firsts, row) - 1
-        values, borders = self._chunks[chunk]
-        place = row - self._firsts[chunk]
-        return values[borders[place] : borders[place + 1]]
-
-    def flat(self):
-        """The numbers of all rows, one after the other: an array per piece of memory."""
-        for values, _ in self._chunks:
-            yield values
+def list_column(features: Dataset, name: str) -> list[np.ndarray]:
+    """A column of lists of numbers, (tokens,), or of pairs of numbers, (tokens, 2), as one array per row (a view)."""
+    rows: list[np.ndarray] = []
+    for chunk in features.select_columns([name]).with_format("arrow")[:][name].chunks:
+        values = chunk.flatten()
+        are_pairs = values.type.num_fields > 0
+        numbers = (values.flatten() if are_pairs else values).to_numpy(zero_copy_only=False)
+        ends = np.cumsum(chunk.value_lengths().to_numpy(zero_copy_only=False))
+        rows += np.split(numbers.reshape(-1, 2) if are_pairs else numbers, ends)[:-1]
+    return rows
 
 
-def ragged_columns(features: Dataset | Mapping, names: Sequence[str]) -> dict[str, Sequence]:
+def list_columns(features: Dataset | Mapping, names: Sequence[str]) -> dict[str, Sequence]:
     """Those of ``names`` that ``features`` has, as sequences of rows."""
     if isinstance(features, Dataset):
-        return {name: Ragged(features, name) for name in names if name in features.column_names}
+        return {name: list_column(features, name) for name in names if name in features.column_names}
     return {name: features[name] for name in names if name in features}
 
 
 def lengths_of(rows: Sequence) -> np.ndarray:
     """(rows,) how long each row is."""
-    return rows.lengths if isinstance(rows, Ragged) else np.array([len(row) for row in rows])
+    return np.array([len(row) for row in rows], dtype=np.int64)
 
 
 def pad(

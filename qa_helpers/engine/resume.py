@@ -27,7 +27,7 @@ from torch import nn
 
 from ..model import LABELS
 from .checksums import find_damage, write_checksums
-from .columns import Ragged
+from .columns import lengths_of, list_column
 from .whole_files import write_whole
 
 CHECKPOINTS = "checkpoints"  # folder inside output_dir that holds unfinished work
@@ -190,10 +190,9 @@ def _begun(model: nn.Module) -> dict[str, str]:
 
 def _fingerprint_of_features(features: Dataset) -> str:
     digest = hashlib.blake2b(digest_size=16)
-    ids = Ragged(features, "input_ids")
-    digest.update(np.ascontiguousarray(ids.lengths, dtype=np.int64).tobytes())
-    for values in ids.flat():
-        digest.update(values.astype(np.int64).tobytes())
+    ids = list_column(features, "input_ids")
+    digest.update(lengths_of(ids).tobytes())
+    digest.update(np.concatenate(ids).astype(np.int64).tobytes())
     for name in LABELS:
         digest.update(np.array(features[name], dtype=np.int64).tobytes())
     return digest.hexdigest()

@@ -13,7 +13,7 @@ from transformers.trainer import TRAINER_STATE_NAME
 
 from ..metrics import Scores
 from ..model import LABELS, MODEL_INPUTS, make_batch
-from .columns import ragged_columns
+from .columns import list_columns
 from .resume import write_history
 from .sampler import Piece, TrainingOrder
 from .watched import WatchedTrainer
@@ -29,7 +29,7 @@ class WindowBatches(Dataset):
     """
 
     def __init__(self, features, tokenizer, multiple: int = 1):
-        self.inputs = ragged_columns(features, MODEL_INPUTS)
+        self.inputs = list_columns(features, MODEL_INPUTS)
         self.labels = {name: np.array(features[name]) for name in LABELS}
         self.tokenizer, self.multiple = tokenizer, multiple
 

@@ -15,7 +15,7 @@ from tqdm.auto import tqdm
 from transformers import TrainerCallback
 
 from ..evaluation import Evaluation
-from .columns import Ragged
+from .columns import lengths_of, list_column
 from .progress_bars import bars_shown, close_bar, open_bar, say
 from .sampler import TrainingOrder
 
@@ -164,7 +164,7 @@ def plan_training(
     """The plan of a fine-tuning run of so many steps, with a ``FineTuneConfig``; None for one that takes a moment."""
     questions = len(evaluation.examples) if evaluation else 0
     scored_tokens = (
-        int(Ragged(evaluation.features, "input_ids").lengths.sum()) if evaluation and evaluation.windows else 0
+        int(lengths_of(list_column(evaluation.features, "input_ids")).sum()) if evaluation and evaluation.windows else 0
     )
     epoch = -(-len(order) // order.accumulation)
     scored_after = _scored_after(steps, epoch, config.evaluate_every) if questions else set()

@@ -8,7 +8,7 @@ import torch
 from datasets import Dataset
 from transformers import Trainer
 
-from .columns import Ragged
+from .columns import list_column
 from .out_of_memory import explain_out_of_memory, smaller_batches
 from .resume import whole_checkpoints
 from .whole_files import explain_full_disk, require_space
@@ -93,7 +93,7 @@ class WatchedTrainer(Trainer):
             return ""
         mask = torch.ones_like(ids) if mask is None else mask
         wanted = {tuple(row[kept.bool()].tolist()) for row, kept in zip(ids.cpu(), mask.cpu())}
-        rows = zip(self.windows["example_id"], Ragged(self.windows, "input_ids"))
+        rows = zip(self.windows["example_id"], list_column(self.windows, "input_ids"))
         names = [name for name, row in rows if tuple(row.tolist()) in wanted]
         return f", in a batch of windows of the examples {', '.join(map(repr, dict.fromkeys(names)))}"
 

@@ -109,7 +109,7 @@ def measure(name: str, settings: Settings) -> dict:
     import transformers  # noqa: F401  (so that no stage pays for an import)
 
     import qa_helpers.training  # noqa: F401
-    from qa_helpers.engine.columns import Ragged
+    from qa_helpers.engine.columns import lengths_of, list_column
 
     datasets.disable_progress_bars()
     run, seconds = Way(settings), {}
@@ -132,7 +132,7 @@ def measure(name: str, settings: Settings) -> dict:
     if torch.cuda.is_available():
         found["peak_gpu_memory_mib"] = torch.cuda.max_memory_allocated() / 2**20
     if name == "ours":
-        flops = training_flops(run.model, Ragged(run.train_features, "input_ids").lengths) * settings.epochs
+        flops = training_flops(run.model, lengths_of(list_column(run.train_features, "input_ids"))) * settings.epochs
         peak = matrix_peak()
         found["matrix_peak_gflops"] = peak / 1e9
         found["share_of_matrix_peak"] = flops / run.training_seconds / peak

@@ -28,7 +28,7 @@ def measure(folder: Path) -> dict:
     import torch
 
     import qa_helpers as qa
-    from qa_helpers.engine.columns import Ragged
+    from qa_helpers.engine.columns import lengths_of, list_column
 
     datasets.disable_progress_bars()
     torch.set_num_threads(1)
@@ -44,7 +44,7 @@ def measure(folder: Path) -> dict:
 
     examples = stage("read", lambda: qa.load_squad(folder)["train"])
     features = stage("prepare", lambda: qa.make_features(examples, tokenizer, 256, 64))
-    lengths, generator = Ragged(features, "input_ids").lengths, np.random.default_rng(0)
+    lengths, generator = lengths_of(list_column(features, "input_ids")), np.random.default_rng(0)
     logits = [[generator.standard_normal(n, dtype=np.float32) for n in lengths] for _ in range(2)]
     answers = stage("decode", lambda: qa.decode_answers(examples, features, *logits))
     stage("score", lambda: qa.score(answers, examples))
