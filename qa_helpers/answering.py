@@ -5,15 +5,19 @@ same spans with the same scores (a test compares it with what the pipeline of tr
 """
 
 from collections.abc import Iterable, Mapping, Sequence
+from operator import itemgetter
 from pathlib import Path
 
 import numpy as np
 
 from .checkpoints import load_model, load_tokenizer, longest_input, require_offsets
-from .data import is_unicode
-from .decoding import best_spans
-from .features import check_room, span_text, window_layout
-from .model import MODEL_INPUTS, predict_logits
+from .decoding import spans_of_window
+from .engine.columns import list_column
+from .examples import is_unicode
+from .features import count_tokens, make_features
+from .model import predict_logits
+
+_UNKNOWN = {"text": [], "answer_start": []}  # the answers of a question that is being asked
 
 
 class QuestionAnswerer:
@@ -84,87 +88,61 @@ class QuestionAnswerer:
         limit = min(self.tokenizer.model_max_length, longest_input(self.model.config) or 384, 384)
         max_length = max_seq_len or limit
         stride = min(max_length // 2, 128) if doc_stride is None else doc_stride
-        # Widening to whole words makes some spans alike; as in the pipeline, more are taken so that top_k remain, and
-        # those that read the same add up.
+        if max_question_len is not None:
+            self._check_questions([question for question, _ in pairs], max_question_len)
+        rows = [
+            {"id": question[:40], "title": "", "question": question, "context": context, "answers": _UNKNOWN}
+            for question, context in pairs
+        ]
+        features = make_features(rows, self.tokenizer, max_length, stride, labels=False, progress=False)
+        starts, ends = predict_logits(self.model, features, self.batch_size)
+        offsets = list_column(features, "offset_mapping")
+        columns = features.select_columns(["example_index", "context_tokens", "cls_index"])[:]
+        # Widening to whole words makes some spans alike; as in the pipeline, more are taken so that top_k remain.
         count = 2 * top_k + 10 if align_to_words else top_k
-        encoded = self._encode(pairs, max_length, stride, max_question_len)
-        columns = {name: encoded[name] for name in MODEL_INPUTS if name in encoded}
-        starts, ends = predict_logits(self.model, columns, batch_size=self.batch_size)
-        windows: list[list[int]] = [[] for _ in pairs]
-        for window, source in enumerate(encoded["overflow_to_sample_mapping"]):
-            windows[source].append(window)
+        answers: list[list[dict]] = [[] for _ in pairs]
+        null_scores = [1.0] * len(pairs)
+        for k, (owner, context_tokens, cls_index) in enumerate(zip(*columns.values())):
+            logits, document = (starts[k], ends[k]), pairs[owner][1]
+            first, beyond = context_tokens
+            a, b = int(offsets[k][first, 0]), int(offsets[k][beyond - 1, 1])
+            visible = (
+                " " * a + document[a:b]
+            )  # as in the pipeline, words are widened no further than the window reaches
+            spans = spans_of_window(visible, offsets[k], *logits, context_tokens, count, max_answer_len, align_to_words)
+            # Probabilities over the context's tokens and [CLS], as in the pipeline: question tokens do not count.
+            total = sum(_log_sum_exp(values[[cls_index, *range(*context_tokens)]]) for values in logits)
+            for score, start, end, text in spans:
+                _add_answer(answers[owner], float(np.exp(score - total)), start, end, text)
+            null_score = float(np.exp(float(starts[k][cls_index]) + float(ends[k][cls_index]) - total))
+            null_scores[owner] = min(null_scores[owner], null_score)
         results = []
-        for (_, document), own in zip(pairs, windows):
-            answers: list[dict] = []
-            null_score = 1.0
-            for k in own:
-                null = self._add_answers(
-                    answers, encoded.encodings[k], document, starts[k], ends[k], count, max_answer_len, align_to_words
-                )
-                null_score = min(null_score, null)
+        for (_, document), found, null_score in zip(pairs, answers, null_scores):
             if handle_impossible_answer:
-                answers.append({"score": null_score, "start": 0, "end": 0, "answer": ""})
-            if not answers:
+                found.append({"score": null_score, "start": 0, "end": 0, "answer": ""})
+            if not found:
                 raise ValueError(f"context {document[:40]!r}: no span holds any text (only invisible characters?)")
-            answers = sorted(answers, key=lambda answer: -answer["score"])[:top_k]
-            results.append(answers[0] if len(answers) == 1 else answers)
+            best = sorted(found, key=itemgetter("score"), reverse=True)[:top_k]
+            results.append(best[0] if len(best) == 1 else best)
         return results[0] if len(results) == 1 else results
 
-    def _encode(self, pairs, max_length: int, stride: int, max_question_len: int | None):
-        questions = [question for question, _ in pairs]
-        names = [question[:40] for question in questions]
-        check_room(questions, names, self.tokenizer, max_length, stride)
-        for question in questions if max_question_len is not None else ():
-            length = len(self.tokenizer.tokenize(question))
-            if length > max_question_len:
+    def _check_questions(self, questions: list[str], longest: int) -> None:
+        for question, length in zip(questions, count_tokens(questions, self.tokenizer)):
+            if length > longest:
                 raise ValueError(
-                    f"question {question[:40]!r} has {length} tokens, max_question_len is {max_question_len}: shorten it "
+                    f"question {question[:40]!r} has {length} tokens, max_question_len is {longest}: shorten it "
                     "or raise max_question_len"
                 )
-        return self.tokenizer(
-            questions,
-            [context for _, context in pairs],
-            truncation="only_second",
-            max_length=max_length,
-            stride=stride,
-            return_overflowing_tokens=True,
-            padding=False,
-            split_special_tokens=True,
-        )
 
-    def _add_answers(self, answers, window, context, starts, ends, count, max_answer_len, align_to_words) -> float:
-        """Add a window's best answers to those of its document; returns the window's probability of "no answer"."""
-        context_tokens, cls = window_layout(window, self.tokenizer.cls_token_id, f"context {context[:40]!r}")
-        # Probabilities over the context's tokens and [CLS], as the pipeline had them: question tokens do not count.
-        counted = [cls, *range(*context_tokens)]
-        total = _log_sum_exp(starts[counted]) + _log_sum_exp(ends[counted])
-        wanted, spans = count, []
-        while len(spans) < count:  # a span of spaces alone (RoBERTa has tokens for them) is no answer: take another
-            best = list(zip(*best_spans(starts, ends, context_tokens, wanted, max_answer_len)))
-            found = ((self._characters(window, context, int(a), int(b), align_to_words), score) for a, b, score in best)
-            spans = [(a, b, score) for (a, b), score in found if a < b]
-            if len(best) < wanted:
-                break
-            wanted *= 2
-        for a, b, score in spans[:count]:
-            probability, text = float(np.exp(score - total)), context[a:b]
-            same = next((x for x in answers if x["answer"].lower() == text.lower()), None)
-            if same:  # the same words twice (in overlapping windows, or said again) are one answer, as in the pipeline
-                same["score"] += probability
-            else:
-                answers.append({"score": probability, "start": a, "end": b, "answer": text})
-        return float(np.exp(float(starts[cls]) + float(ends[cls]) - total))
 
-    @staticmethod
-    def _characters(window, context: str, start: int, end: int, align_to_words: bool) -> tuple[int, int]:
-        if align_to_words:
-            first, last = window.token_to_word(start), window.token_to_word(end)
-            if first is not None and last is not None:
-                a, b = window.word_to_chars(first, 1)[0], window.word_to_chars(last, 1)[1]
-                text = context[a:b]  # DeBERTa's words begin with the space before them
-                return a + len(text) - len(text.lstrip()), b - len(text) + len(text.rstrip())
-        a, b, _ = span_text(context, window.offsets, start, end)
-        return a, b
+def _add_answer(answers: list[dict], score: float, start: int, end: int, text: str) -> None:
+    """Add a span to the answers of its document. The same words twice (in overlapping windows, or said again) are one
+    answer, as in the pipeline."""
+    for answer in answers:
+        if answer["answer"].lower() == text.lower():
+            answer["score"] += score
+            return
+    answers.append({"score": score, "start": start, "end": end, "answer": text})
 
 
 def _as_pairs(inputs, question, context) -> list[tuple[str, str]]:

@@ -3,19 +3,17 @@
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from functools import partial
-from itertools import chain, repeat
+from operator import itemgetter
 from typing import NamedTuple
 
 import numpy as np
 from datasets import Dataset
 
 from .engine.columns import list_column
-from .engine.garbage import without_collection
-from .features import FIRST_COMBINING, span_text
+from .features import span_text
 
 
-class Candidate(NamedTuple):  # twenty are made for every example: a dataclass takes four times as long
+class Candidate(NamedTuple):
     """One possible answer: characters [start, end) of the context, ``score`` = start logit + end logit.
 
     ``probability`` is the softmax of the scores over the candidates kept (n-best), as in the SQuAD baselines.
@@ -26,9 +24,6 @@ class Candidate(NamedTuple):  # twenty are made for every example: a dataclass t
     end: int
     score: float
     probability: float
-
-
-_candidate = partial(tuple.__new__, Candidate)  # Candidate._make, which is half as quick
 
 
 @dataclass(frozen=True)
@@ -61,94 +56,71 @@ class Prediction:
         return self.null_score - self.score
 
 
-def best_spans(
-    start_logits: np.ndarray,
-    end_logits: np.ndarray,
-    context_tokens: tuple[int, int],
-    n_best: int,
-    max_answer_length: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """The ``n_best`` highest start + end logits over all valid spans of one window: exact, not a search over few.
+def best_spans(starts, ends, context: tuple[int, int], n_best: int = 20, longest: int = 30):
+    """The ``n_best`` best valid spans of a window: exact, a search over all of them.
 
-    Valid is: inside the context, start ≤ end, at most ``max_answer_length`` tokens. All of them form a band along the
-    diagonal of the (start, end) square.
+    A span is valid if it lies in the context, ends no earlier than it starts and has at most ``longest`` tokens. In
+    the square of all starts and ends, the valid spans are a band along the diagonal; here the band stands upright, a
+    row for each start and a column for each length.
 
     Args:
-        start_logits, end_logits: (tokens,).
-        context_tokens: [first, last + 1).
+        starts, ends: logits (tokens,).
+        context: the context's tokens [first, last + 1).
 
     Returns:
-        (starts, ends, scores), best first; ends inclusive; ties by earlier start, then shorter span.
+        (scores, starts, ends), best first; ends inclusive; of equal scores the earlier start, then the shorter span.
     """
-    starts, ends, scores = best_spans_of_windows(
-        [start_logits], [end_logits], [context_tokens], n_best, max_answer_length
-    )
-    valid = np.isfinite(scores[0])
-    return starts[0][valid], ends[0][valid], scores[0][valid]
+    first, beyond = context
+    places, lengths = np.arange(beyond - first), np.arange(longest)
+    starts = starts[first:beyond].astype(float)
+    ends = np.append(ends[first:beyond].astype(float), np.full(longest - 1, -np.inf))
+    band = starts[:, None] + ends[places[:, None] + lengths]
+    rows = places_of_highest(band.max(axis=1), n_best)  # no other row can hold one of the best
+    scores = band[rows].ravel()
+    best = places_of_highest(scores, n_best)
+    best = best[np.argsort(-scores[best], kind="stable")][:n_best]
+    best = best[np.isfinite(scores[best])]
+    row, length = np.divmod(best, longest)
+    return scores[best], first + rows[row], first + rows[row] + length
 
 
-def best_spans_of_windows(
-    start_logits: Sequence[np.ndarray],
-    end_logits: Sequence[np.ndarray],
-    context_tokens: Sequence[tuple[int, int]],
-    n_best: int,
-    max_answer_length: int,
-) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
-    """:func:`best_spans` of several windows at once.
+def places_of_highest(values: np.ndarray, count: int) -> np.ndarray:
+    """Places of the ``count`` highest values, in order of place, and of all that equal the lowest of them."""
+    if count >= len(values):
+        return np.arange(len(values))
+    return np.flatnonzero(values >= np.partition(values, -count)[-count])
 
-    The best span that begins at a token ends at the best of the next ``max_answer_length`` tokens. Any of the ``n_best``
-    spans begins at one of the ``n_best`` tokens that are best in this way, so only their rows of the band are searched.
+
+def spans_of_window(
+    context: str, offsets, starts, ends, context_tokens: tuple[int, int], n_best: int, longest: int, align: bool
+) -> list[tuple[float, int, int, str]]:
+    """The ``n_best`` best spans of one window that hold text, best first, as (score, start, end, text).
+
+    Args:
+        context: the example's context.
+        offsets: the window's ``offset_mapping`` (tokens, 2).
+        starts, ends, context_tokens, longest: as for :func:`best_spans`.
+        align: widen to whole words (see :func:`whole_words`).
 
     Returns:
-        (starts, ends, scores): each (windows, at most n_best); a window with fewer valid spans has scores of minus
-        infinity at the end of its row.
+        ``start``, ``end``: characters [start, end) of the context. A span of spaces alone is no answer.
     """
-    tokens = max(beyond - first for first, beyond in context_tokens)
-    width = min(max_answer_length, tokens)
-    # Beyond a window's context, and beyond the longest context, every logit is minus infinity.
-    starts = np.full((len(context_tokens), tokens), -np.inf)
-    ends = np.full((len(context_tokens), tokens + width - 1), -np.inf)
-    for k, (first, beyond) in enumerate(context_tokens):
-        starts[k, : beyond - first] = start_logits[k][first:beyond]
-        ends[k, : beyond - first] = end_logits[k][first:beyond]
-    rows = _highest(starts + _highest_ahead(ends, width)[:, :tokens], n_best)
-    each = np.arange(len(context_tokens))[:, None]
-    ahead = np.lib.stride_tricks.sliding_window_view(ends, width, axis=1)  # (windows, tokens, width), nothing copied
-    band = starts[each, rows][:, :, None] + ahead[each, rows]
-    flat = band.reshape(len(context_tokens), -1)
-    spans = _highest(flat, n_best)  # by start, then length
-    scores = flat[each, spans]
-    best_first = np.argsort(-scores, axis=1, kind="stable")
-    spans, scores = spans[each, best_first], scores[each, best_first]
-    places, lengths = np.divmod(spans, width)
-    starts = rows[each, places] + np.array([first for first, _ in context_tokens])[:, None]
-    return starts, starts + lengths, scores
+    offsets, wanted = np.asarray(offsets).tolist(), n_best
+    while True:
+        best = best_spans(starts, ends, context_tokens, wanted, longest)
+        spans = []
+        for score, first, last in zip(*(column.tolist() for column in best)):
+            start, end, text = span_text(context, offsets, first, last)
+            if align and text:
+                start, end = whole_words(context, start, end)
+                text = context[start:end]
+            if text:
+                spans.append((score, start, end, text))
+        if len(spans) >= n_best or len(best[0]) < wanted:
+            return spans[:n_best]
+        wanted *= 2  # spaces took the places of answers: look further down
 
 
-def _highest_ahead(values: np.ndarray, width: int) -> np.ndarray:
-    """At each place of every row, the highest of the ``width`` values that begin there (fewer at the end of the row)."""
-    highest, seen = values.copy(), 1
-    while seen < width:
-        step = min(seen, width - seen)
-        highest[:, :-step] = np.maximum(highest[:, :-step], highest[:, step:])
-        seen += step
-    return highest
-
-
-def _highest(values: np.ndarray, count: int) -> np.ndarray:
-    """Places of the ``count`` highest values of each row, in order of place; of equal values the first ones."""
-    count = min(count, values.shape[1])
-    cut = np.partition(values, -count, axis=1)[:, -count, None]
-    chosen = values >= cut
-    too_many = chosen.sum(axis=1) > count
-    if too_many.any():  # several values equal the lowest that is wanted: only the first of them
-        above = values > cut
-        equal = chosen & ~above
-        chosen = above | (equal & (equal.cumsum(axis=1) <= count - above.sum(axis=1, keepdims=True)))
-    return np.nonzero(chosen)[1].reshape(len(values), count)
-
-
-@without_collection()
 def decode_answers(
     examples: Dataset | Sequence[dict],
     features: Dataset,
@@ -184,99 +156,59 @@ def decode_answers(
             f"{len(features)} features, but {len(start_logits)} start and {len(end_logits)} end logits: "
             "were they predicted from these features?"
         )
-    if isinstance(examples, Dataset):
-        given = examples.with_format("arrow", columns=["context", "id"])[:].to_pydict()
-    else:
-        given = {name: [row[name] for row in examples] for name in ("context", "id")}
-    contexts, ids = given["context"], given["id"]
-    names = ["context_tokens", "cls_index", "example_index", "example_id"]
-    table = features.with_format("arrow", columns=names)[:]
-    columns, offsets = table.to_pydict(), list_column(features, "offset_mapping")
-    logits = start_logits, end_logits
-    spans: list[list] = [[] for _ in ids]
-    null_scores = [np.inf] * len(ids)
-    for batch in _by_length(columns["context_tokens"]):
-        _check_features(batch, columns, ids, logits)
-        for feature, own in zip(batch, _spans(batch, columns, logits, offsets, n_best, max_answer_length)):
-            example, cls = columns["example_index"][feature], columns["cls_index"][feature]
-            null_score = float(start_logits[feature][cls]) + float(end_logits[feature][cls])
-            null_scores[example] = min(null_scores[example], null_score)
-            spans[example].append(own)
+    rows = examples if isinstance(examples, Dataset) else {n: [row[n] for row in examples] for n in ("id", "context")}
+    ids, contexts = rows["id"][:], rows["context"][:]
+    columns = features.select_columns(["context_tokens", "cls_index", "example_index", "example_id"])[:]
+    offsets = list_column(features, "offset_mapping")
+    windows_of: list[list[int]] = [[] for _ in ids]
+    for window, example in enumerate(columns["example_index"]):
+        _check_window(window, columns, ids, start_logits[window], end_logits[window])
+        windows_of[example].append(window)
     predictions = []
-    for k, example_id in enumerate(ids):
-        if not spans[k]:
+    for example_id, context, windows in zip(ids, contexts, windows_of):
+        if not windows:
             raise ValueError(f"example {example_id!r} has no features: decode all features of the examples together")
-        texts, scores, blank = _distinct(contexts[k], spans[k], offsets, n_best, align_to_words)
-        count = n_best
-        while blank and len(texts) < n_best:  # spans of white space took the places of answers: look further down
-            count *= 2
-            windows = sorted(own.window for own in spans[k])
-            more = _spans(windows, columns, logits, offsets, count, max_answer_length)
-            if [len(own.starts) for own in more] == [len(own.starts) for own in spans[k]]:
-                break
-            spans[k] = more
-            texts, scores, blank = _distinct(contexts[k], more, offsets, n_best, align_to_words)
-        predictions.append(_predict(example_id, texts, scores, null_scores[k], null_threshold))
+        spans, null_scores = [], []
+        for window in windows:
+            starts, ends, cls_index = start_logits[window], end_logits[window], columns["cls_index"][window]
+            limits = columns["context_tokens"][window], n_best, max_answer_length, align_to_words
+            spans += spans_of_window(context, offsets[window], starts, ends, *limits)
+            null_scores.append(float(starts[cls_index]) + float(ends[cls_index]))
+        predictions.append(_predict(example_id, spans, n_best, min(null_scores), null_threshold))
     return predictions
 
 
-class _Spans(NamedTuple):
-    """The best spans of one window, best first: a list of numbers for each of their properties."""
-
-    window: int
-    minus_scores: list[float]
-    starts: list[int]
-    ends: list[int]  # of tokens, inclusive
-    first_characters: list[int]
-    beyond_characters: list[int]
-
-    def rows(self):
-        return zip(self.minus_scores, repeat(self.window), *self[2:])
-
-
-def _spans(
-    windows: Sequence[int], columns: dict, logits, offsets: Sequence[np.ndarray], count: int, longest: int
-) -> list[_Spans]:
-    chosen = [[values[window] for window in windows] for values in (*logits, columns["context_tokens"])]
-    starts, ends, scores = best_spans_of_windows(*chosen, count, longest)
-    all_valid = np.isfinite(scores).all()
-    spans = []
-    for window, *tokens, minus_scores in zip(windows, starts, ends, (-scores).tolist()):
-        if not all_valid:
-            minus_scores = [score for score in minus_scores if score < np.inf]  # the others stand at the end
-        first, last = (positions[: len(minus_scores)] for positions in tokens)
-        own = offsets[window]
-        characters = own[first, 0].tolist(), own[last, 1].tolist()
-        spans.append(_Spans(window, minus_scores, first.tolist(), last.tolist(), *characters))
-    return spans
+def _check_window(window: int, columns: dict, ids: list[str], starts: np.ndarray, ends: np.ndarray) -> None:
+    """Raise a ValueError if a window is of other examples, or its logits are too few or not finite."""
+    example, example_id = columns["example_index"][window], columns["example_id"][window]
+    if example >= len(ids) or ids[example] != example_id:
+        raise ValueError(
+            f"feature {window} was made from example {example_id!r}, which is not example {example} of those given: "
+            "decode with the examples that the features were made from, in the same order"
+        )
+    beyond = columns["context_tokens"][window][1]
+    for logits in (starts, ends):
+        if len(logits) < beyond:
+            raise ValueError(f"feature {window}: {len(logits)} logits for a window of {beyond + 1} tokens")
+        if not np.isfinite(logits).all():
+            raise ValueError(f"feature {window} (example {example_id!r}): logits are not finite; did training diverge?")
 
 
-def _by_length(context_tokens: Sequence[tuple[int, int]], size: int = 64) -> list[list[int]]:
-    """Features in batches of similar length, so that little of a batch is padding."""
-    order = sorted(range(len(context_tokens)), key=lambda k: context_tokens[k][1] - context_tokens[k][0])
-    return [order[k : k + size] for k in range(0, len(order), size)]
-
-
-def _check_features(batch: Sequence[int], columns: dict, ids: list[str], logits) -> None:
-    """Raise a ValueError if a feature is of other examples, or its logits are too few or not finite."""
-    finite = all(np.isfinite(np.concatenate([values[feature] for feature in batch])).all() for values in logits)
-    for feature in batch:
-        example, example_id = columns["example_index"][feature], columns["example_id"][feature]
-        if example >= len(ids) or ids[example] != example_id:
-            raise ValueError(
-                f"feature {feature} was made from example {example_id!r}, which is not example {example} of those given: "
-                "decode with the examples that the features were made from, in the same order"
-            )
-        beyond = columns["context_tokens"][feature][1]
-        for values in logits:
-            if len(values[feature]) < beyond:
-                raise ValueError(
-                    f"feature {feature}: {len(values[feature])} logits for a window of {beyond + 1} tokens"
-                )
-            if not (finite or np.isfinite(values[feature]).all()):
-                raise ValueError(
-                    f"feature {feature} (example {example_id!r}): logits are not finite; did training diverge?"
-                )
+def _predict(example_id: str, spans: list, n_best: int, null_score: float, null_threshold: float | None) -> Prediction:
+    """The answer to one example from the spans of all its windows, (score, start, end, text)."""
+    best: dict[tuple[int, int], tuple] = {}
+    for span in sorted(spans, key=itemgetter(0), reverse=True):  # of equal scores, the earlier window stays ahead
+        best.setdefault(span[1:3], span)  # windows share tokens: the same characters count where they are best
+        if len(best) == n_best:
+            break
+    if not best:
+        raise ValueError(f"example {example_id!r}: no span holds any text; is its context empty?")
+    kept = list(best.values())
+    weights = [math.exp(score - kept[0][0]) for score, *_ in kept]
+    total = sum(weights)
+    n_best = [Candidate(text, a, b, score, weight / total) for (score, a, b, text), weight in zip(kept, weights)]
+    answered = Prediction(example_id, *n_best[0], null_score, n_best)
+    return answered if null_threshold is None else _decide(answered, null_threshold)
 
 
 def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
@@ -290,48 +222,6 @@ def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
     while end < len(context) and context[end - 1].isalnum() and context[end].isalnum():
         end += 1
     return start, end
-
-
-def _distinct(
-    context: str, spans: Sequence[_Spans], offsets: Sequence[np.ndarray], n_best: int, align_to_words: bool
-) -> tuple[dict[tuple[int, int], str], list[float], bool]:
-    """The ``n_best`` best spans that hold text: characters → text, the scores, and whether some held none."""
-    rows = spans[0].rows()
-    if len(spans) > 1:  # best first; ties by window, then start, then end
-        rows = sorted(chain.from_iterable(own.rows() for own in spans))
-    texts: dict[tuple[int, int], str] = {}
-    scores = []
-    blank = False
-    nothing_combines = context.isascii()
-    for minus_score, window, start, end, a, b in rows:
-        text = context[a:b]  # as span_text has it, for all but a few spans
-        if not text or text.strip() != text or not (nothing_combines or context[b : b + 1] < FIRST_COMBINING):
-            a, b, text = span_text(context, offsets[window], start, end)
-        if align_to_words and text:
-            a, b = whole_words(context, a, b)
-            text = context[a:b]
-        if not text:
-            blank = True
-        elif (characters := (a, b)) not in texts:  # windows share tokens: the same characters count where they are best
-            texts[characters] = text
-            scores.append(-minus_score)
-            if len(texts) == n_best:
-                break
-    return texts, scores, blank
-
-
-def _predict(
-    example_id: str, texts: dict, scores: list[float], null_score: float, null_threshold: float | None
-) -> Prediction:
-    if not texts:
-        raise ValueError(f"example {example_id!r}: no span holds any text; is its context empty?")
-    weights = [math.exp(score - scores[0]) for score in scores]
-    total = sum(weights)
-    starts, ends = zip(*texts)
-    probabilities = [weight / total for weight in weights]
-    n_best = list(map(_candidate, zip(texts.values(), starts, ends, scores, probabilities)))
-    answered = Prediction(example_id, *n_best[0], null_score, n_best)
-    return answered if null_threshold is None else _decide(answered, null_threshold)
 
 
 def apply_threshold(predictions: Sequence[Prediction], null_threshold: float | None) -> list[Prediction]:

@@ -1,12 +1,10 @@
 """Features: every example becomes one or more windows of tokens, with offsets and start/end labels.
 
 The long context slides through windows of ``max_length`` tokens; neighbouring windows share ``stride`` context tokens,
-so that an answer cut by one window's edge stands whole in the next (Devlin et al. 2019, "document stride"; note that
-``stride`` is the overlap here, as in the tokenizers library, not the step).
+so that an answer cut by the edge of one window is whole in the next (Devlin et al. 2019, "document stride"; note that
+``stride`` is the overlap here, as in the tokenizers library, not the step). Lessons 03 and 04 write these functions out.
 """
 
-import hashlib
-import io
 import json
 import unicodedata
 from collections.abc import Sequence
@@ -18,22 +16,19 @@ import numpy as np
 import pyarrow as pa
 import tokenizers
 from datasets import Dataset, Features, List, Value
+from datasets.fingerprint import Hasher
 
 from .checkpoints import require_offsets
-from .data import FEATURES, example_problems, rows_to_dataset
-from .engine import windows
-from .engine.columns import list_column
-from .engine.garbage import without_collection
+from .data import rows_to_dataset
+from .engine.columns import as_table, list_column
 from .engine.progress_bars import bars_shown, counting, library_bars, track
 from .engine.whole_files import explain_full_disk
-from .engine.windows import PairLayout, WindowColumns, tokenize, window_edges
+from .examples import example_problems
 
-FIRST_COMBINING = "\u0300"  # no character before this one combines with the letter before it
 _NO_TOKEN = "the context holds no token (only invisible characters?); fill it in or drop it"
-_BATCH = 512  # examples tokenized at once: enough for the tokenizer's threads, small enough to keep memory flat
+_BATCH = 1000  # examples tokenized at once: enough for the tokenizer's threads, small enough to keep memory flat
 
 
-@without_collection()
 def make_features(
     examples: Dataset | Sequence[dict],
     tokenizer,
@@ -52,7 +47,7 @@ def make_features(
         stride: context tokens that neighbouring windows share.
         labels: add ``start_positions`` and ``end_positions`` (of the first answer, where there are several).
         num_proc: processes for large datasets; None works in this one (the tokenizer has threads of its own).
-        progress: whether long work shows a progress bar; None does in a notebook and on a terminal (see ``bars.py``).
+        progress: whether long work shows a progress bar; None shows one in a notebook and on a terminal.
 
     Returns:
         Dataset with one row per window, unpadded:
@@ -60,37 +55,37 @@ def make_features(
         - ``input_ids``, ``attention_mask`` and, for models with segments, ``token_type_ids``: (tokens,)
         - ``offset_mapping``: (tokens, 2), characters [start, end) of the question or context each token covers
         - ``context_tokens``: (2,), the tokens [first, last + 1) that belong to the context
-        - ``cls_index``: where [CLS] stands in the window
+        - ``cls_index``: the position of [CLS] in the window
         - ``example_id``, ``example_index``: the example it was cut from
         - ``start_positions``, ``end_positions``: token indices of the answer, end inclusive; both ``cls_index`` where
           the window does not hold the whole answer
+
+        Features of examples that are on disk are cached there and found again; others stay in memory.
 
     Raises:
         ValueError: a malformed example, a question that leaves no room, a stride that does not fit, or a tokenizer
             without offsets; names the example and the remedy.
     """
-    require_offsets(tokenizer)
     if not isinstance(examples, Dataset):
         examples = rows_to_dataset(list(examples))
     if len(examples) == 0:
         raise ValueError("there are no examples to make features from")
-    if stride < 0 or max_length < 1:
-        raise ValueError(f"max_length and stride count tokens: got max_length={max_length}, stride={stride}")
+    check_settings(tokenizer, max_length, stride)
     options = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride, "labels": labels}
-    fingerprint = features_fingerprint(examples, **options)
-    cache = _cache_file(examples, fingerprint)
+    fingerprint = _fingerprint(examples, **options)
+    cache = _cache_file(fingerprint) if examples.cache_files else None  # examples in memory have features in memory
     several = num_proc is not None  # processes, whose work only the library's own bar can count
     quiet = library_bars(downloads=False, data=several and bars_shown(progress))
     counted = counting("Making features", len(examples), "examples", progress)
     with explain_full_disk(Path(cache or "features")), quiet, counted as done:
 
         def cut_and_count(batch: dict, indices: list[int], **options) -> pa.Table:
-            table = cut_batch(batch, indices, **options)
+            table = features_of(batch, indices, **options)
             done(len(indices))
             return table
 
         return examples.map(
-            cut_batch if several else cut_and_count,
+            features_of if several else cut_and_count,
             with_indices=True,
             batched=True,
             batch_size=_BATCH,
@@ -101,6 +96,193 @@ def make_features(
             new_fingerprint=fingerprint,
             cache_file_name=cache,
             desc="Making features",
+        )
+
+
+def features_of(batch: dict, indices: list[int], tokenizer, max_length: int, stride: int, labels: bool) -> pa.Table:
+    """The columns that :func:`make_features` makes of a few examples, without a dataset's bookkeeping.
+
+    Args:
+        batch: the examples' columns, as ``examples[:]`` gives them; ``indices``: their places in the dataset.
+        tokenizer, max_length, stride, labels: see :func:`make_features`.
+    """
+    rows = [dict(zip(batch, values)) for values in zip(*batch.values())]
+    for row in rows:
+        if problems := example_problems(row):
+            raise ValueError(problems[0].message)
+    specials = tokenizer.num_special_tokens_to_add(pair=True)
+    for row, used in zip(rows, count_tokens([row["question"].strip() for row in rows], tokenizer)):
+        try:
+            check_room(used, specials, max_length, stride)
+        except ValueError as error:
+            raise ValueError(
+                f"example {row['id']!r}: {error}. Shorten the question, raise max_length or lower stride"
+            ) from None
+    windows = cut_windows(batch, tokenizer, max_length, stride)
+    owners = windows["overflow_to_sample_mapping"]
+    columns = {name: values for name, values in windows.items() if name != "overflow_to_sample_mapping"}
+    columns["attention_mask"] = [[1] * len(ids) for ids in windows["input_ids"]]
+    columns["example_id"] = [rows[owner]["id"] for owner in owners]
+    columns["example_index"] = [indices[owner] for owner in owners]
+    columns["cls_index"] = [cls_index_of(ids, tokenizer) for ids in windows["input_ids"]]
+    all_sides = [windows.sequence_ids(k) for k in range(len(owners))]
+    for owner, sides in zip(owners, all_sides):
+        if 1 not in sides:
+            raise ValueError(f"example {rows[owner]['id']!r}: {_NO_TOKEN}")
+    columns["context_tokens"] = [(sides.index(1), sides.index(1) + sides.count(1)) for sides in all_sides]
+    if labels:
+        answers = _answers_in_tokens(rows, windows)
+        parts = zip(windows["offset_mapping"], all_sides, columns["cls_index"], owners)
+        found = [
+            label_window(offsets, sides, cls_index, *answers[owner]) if answers[owner] else (cls_index, cls_index)
+            for offsets, sides, cls_index, owner in parts
+        ]
+        columns["start_positions"], columns["end_positions"] = zip(*found)
+    return as_table(columns, _schema(tokenizer, labels).arrow_schema)
+
+
+def count_tokens(texts: Sequence[str], tokenizer) -> np.ndarray:
+    """(texts,) how many tokens each text has, without special tokens."""
+    counts = []
+    for begin in range(0, len(texts), 500):
+        encoded = tokenizer(texts[begin : begin + 500], add_special_tokens=False, verbose=False)
+        counts += map(len, encoded["input_ids"])
+    return np.array(counts)
+
+
+def check_room(used: int, specials: int, max_length: int, stride: int) -> None:
+    """Raise a ValueError where a question of ``used`` tokens leaves no more room for context than the stride.
+
+    Windows would not advance: the tokenizers library panics there (an exception that ``except Exception`` does not catch).
+    """
+    room = max_length - specials - used
+    if room <= stride:
+        raise ValueError(f"{used} tokens of question leave {room} for context; more than {stride} are needed")
+
+
+def cut_windows(rows, tokenizer, max_length: int, stride: int):
+    """The tokenizer's own windows of questions and contexts, each question whole in every window.
+
+    Args:
+        rows: columns ``question`` and ``context``.
+
+    Returns:
+        ``BatchEncoding`` with a list per window in every entry; ``overflow_to_sample_mapping``: the row of each window.
+    """
+    questions = [question.strip() for question in rows["question"]]  # leading spaces upset several tokenizers
+    return tokenizer(
+        questions,
+        list(rows["context"]),
+        truncation="only_second",
+        max_length=max_length,
+        stride=stride,
+        return_overflowing_tokens=True,
+        return_offsets_mapping=True,
+        return_attention_mask=False,  # all ones, until a batch is padded
+        split_special_tokens=True,  # a "[SEP]" typed in a text is text
+    )
+
+
+def cls_index_of(input_ids: Sequence[int], tokenizer) -> int:
+    """The position of [CLS]: not always 0, since some models put it last and others are padded on the left."""
+    return input_ids.index(tokenizer.cls_token_id)
+
+
+def label_by_loop(offsets, sides: Sequence[int | None], start: int, end: int) -> tuple[int, int]:
+    """The first and the last token of the answer with characters [start, end).
+
+    Where a character is several tokens (an accent, an emoji), its first one stands for it, as in ``char_to_token``.
+    """
+    first = sides.index(1)
+    while offsets[first][1] <= start:
+        first += 1
+    last = first
+    while offsets[last][1] < end:
+        last += 1
+    return first, last
+
+
+def label_window(offsets, sides: Sequence[int | None], cls_index: int, start: int, end: int) -> tuple[int, int]:
+    """First and last token of the answer, or [CLS] twice if the window does not hold all of it.
+
+    Args:
+        offsets: the window's ``offset_mapping``, a pair (start, end) per token.
+        sides: its ``sequence_ids``: 0 for the question, 1 for the context, None for special tokens.
+        cls_index: the position of [CLS].
+        start, end: the answer's characters [start, end) in the context; tokens cover the first and the last of them.
+    """
+    first = sides.index(1)
+    last = first + sides.count(1) - 1
+    if start < offsets[first][0] or end > offsets[last][1]:
+        return cls_index, cls_index
+    return label_by_loop(offsets, sides, start, end)
+
+
+def answer_in_window(
+    offsets, context_tokens: tuple[int, int], answer: tuple[int, int] | None
+) -> tuple[int, int] | None:
+    """:func:`label_window` for the columns of :func:`make_features`.
+
+    Args:
+        offsets: the window's ``offset_mapping`` (tokens, 2).
+        context_tokens: its context tokens [first, last + 1).
+        answer: characters [start, end) of the context, or None for no answer.
+
+    Returns:
+        (start, end) token indices, end inclusive, or None where the window does not hold the whole answer.
+    """
+    if answer is None:
+        return None
+    first, beyond = context_tokens
+    label = label_window(offsets, [None] * first + [1] * (beyond - first), -1, *answer)
+    return None if label == (-1, -1) else label
+
+
+def answer_span(answers: dict) -> tuple[int, int] | None:
+    """Characters [start, end) of the first answer without the white space around it; None if there is no answer."""
+    if not answers["text"]:
+        return None
+    text, start = answers["text"][0], answers["answer_start"][0]
+    start += len(text) - len(text.lstrip())
+    return start, start + len(text.strip())
+
+
+def _answers_in_tokens(rows: Sequence[dict], windows) -> list[tuple[int, int] | None]:
+    """The rows' answers without characters at their edges that no token covers (invisible ones, dropped by BERT)."""
+    windows_of = [[] for _ in rows]
+    for k, owner in enumerate(windows["overflow_to_sample_mapping"]):
+        windows_of[owner].append(k)
+    answers = []
+    for row, own in zip(rows, windows_of):
+
+        def is_covered(character: int, own=own) -> bool:
+            return any(windows.char_to_token(k, character, 1) is not None for k in own)
+
+        start, end = answer_span(row["answers"]) or (0, 0)
+        while start < end and not is_covered(start):
+            start += 1
+        while start < end and not is_covered(end - 1):
+            end -= 1
+        answers.append((start, end) if start < end else None)
+    return answers
+
+
+def check_settings(tokenizer, max_length: int, stride: int) -> None:
+    """Raise a ValueError unless the tokenizer marks pairs as windows need it and the stride fits the windows."""
+    require_offsets(tokenizer)
+    pair = tokenizer("a", "a")
+    if tokenizer.cls_token_id not in pair["input_ids"]:
+        raise ValueError(f"{type(tokenizer).__name__} puts no [CLS] around a pair to label unanswerable windows with")
+    sides = pair.sequence_ids()
+    if sides.index(0) > sides.index(1):
+        raise ValueError(f"{type(tokenizer).__name__} puts the second text first; the question has to come first")
+    if stride < 0 or max_length < 1:
+        raise ValueError(f"max_length and stride count tokens: got max_length={max_length}, stride={stride}")
+    room = max_length - tokenizer.num_special_tokens_to_add(pair=True)
+    if room - 1 <= stride:
+        raise ValueError(
+            f"stride {stride} does not fit max_length {max_length}: at most {room} tokens are left for "
+            f"a question and context, and the context's share must exceed the stride. Lower stride or raise max_length"
         )
 
 
@@ -120,85 +302,23 @@ def _schema(tokenizer, labels: bool) -> Features:
     return Features(schema)
 
 
-def cut_batch(batch: dict, indices: list[int], tokenizer, max_length: int, stride: int, labels: bool) -> pa.Table:
-    """The columns that :func:`make_features` makes of a few examples; for those who need them at once.
+def _fingerprint(examples: Dataset, tokenizer, max_length: int, stride: int, labels: bool) -> str:
+    """What the features depend on: the examples, the tokenizer, the settings and this file.
 
-    Args:
-        batch: the examples' columns, as ``examples[:]`` gives them; ``indices``: their places in the dataset.
-        tokenizer, max_length, stride, labels: see :func:`make_features`.
+    Not the tokenizer object's own hash, which changes with use.
     """
-    rows = [dict(zip(batch, values)) for values in zip(*batch.values())]
-    for row in rows:
-        for problem in example_problems(row):
-            raise ValueError(problem.message)
-    layout = PairLayout.of(tokenizer)
-    _check_stride(max_length, stride, layout.special_tokens)
-    # Spaces around a question carry no meaning, and leading ones upset the library's own windows in several tokenizers.
-    questions = tokenize([row["question"].strip() for row in rows], tokenizer)
-    places = {context: k for k, context in enumerate(dict.fromkeys(batch["context"]))}  # many questions share one
-    contexts = tokenize(list(places), tokenizer)
-    columns = WindowColumns(layout, _schema(tokenizer, labels).arrow_schema)
-    sources, starts, ends = [], [], []
-    for source, (row, question) in enumerate(zip(rows, questions)):
-        context = contexts[places[row["context"]]]
-        if not len(context):
-            raise ValueError(f"example {row['id']!r}: {_NO_TOKEN}")
-        room = max_length - layout.special_tokens - len(question)
-        _check_room(f"example {row['id']!r}", len(question), room, max_length, stride)
-        answer = _covered(_first_answer(row), context.offsets) if labels else None
-        for start, end in window_edges(len(context), room, stride):
-            first, cls_index = columns.add(question, context.part(start, end))
-            sources.append(source)
-            tokens = answer_in_window(context.offsets, (start, end), answer)
-            starts.append(tokens[0] - start + first if tokens else cls_index)
-            ends.append(tokens[1] - start + first if tokens else cls_index)
-    others = {"start_positions": starts, "end_positions": ends} if labels else {}
-    return columns.table(
-        example_id=[rows[k]["id"] for k in sources], example_index=[indices[k] for k in sources], **others
-    )
-
-
-def features_fingerprint(examples: Dataset, tokenizer, max_length: int, stride: int, labels: bool) -> str:
-    """What features depend on, as a short text: the examples' content, the tokenizer, the settings, this code.
-
-    Not the dataset's own fingerprint, which is random for data that was never on disk, and not the tokenizer object's,
-    which changes with use.
-    """
-    digest = hashlib.blake2b(digest_size=16)
     backend = json.loads(tokenizer.backend_tokenizer.to_str())
     backend["truncation"] = backend["padding"] = None  # left over from the call before
     settings = [max_length, stride, labels, tokenizer.model_input_names, tokenizer.cls_token_id, tokenizers.__version__]
-    digest.update(json.dumps([settings, backend], sort_keys=True).encode())
-    for module in (__file__, windows.__file__):
-        digest.update(Path(module).read_bytes())
-    content = examples.select_columns([name for name in FEATURES if name != "title"]).with_format("arrow")
-    with pa.ipc.new_stream(_Digesting(digest), content[:1].schema.remove_metadata()) as stream:
-        for table in content.iter(1000):  # always cut alike, so that equal content gives equal bytes
-            stream.write_table(table.combine_chunks().replace_schema_metadata())
-    return digest.hexdigest()
+    code = Path(__file__).read_text(encoding="utf-8")
+    return Hasher.hash([examples._fingerprint, json.dumps([settings, backend], sort_keys=True), code])
 
 
-class _Digesting(io.RawIOBase):
-    """A file that only feeds a hash."""
+def _cache_file(fingerprint: str) -> str:
+    """Where the features of examples on disk are cached: beside the library's own caches.
 
-    def __init__(self, digest):
-        self.digest = digest
-
-    def writable(self) -> bool:
-        return True
-
-    def write(self, data) -> int:
-        self.digest.update(data)
-        return len(data)
-
-
-def _cache_file(examples: Dataset, fingerprint: str) -> str | None:
-    """Where features of examples that are on disk are kept; None for examples in memory, whose features stay there, too.
-
-    A file that cannot be read to its end (a disk that was full, a broken copy) is removed, so that it is made anew.
+    A file that cannot be read to its end (a full disk, a broken copy) is removed, so that it is made again.
     """
-    if not examples.cache_files:
-        return None
     folder = Path(datasets.config.HF_DATASETS_CACHE) / "qa_helpers" / "features"
     folder.mkdir(parents=True, exist_ok=True)
     for path in folder.glob(f"{fingerprint}*.arrow"):
@@ -207,112 +327,6 @@ def _cache_file(examples: Dataset, fingerprint: str) -> str | None:
         except (pa.ArrowInvalid, OSError):
             path.unlink(missing_ok=True)
     return str(folder / f"{fingerprint}.arrow")
-
-
-def check_room(questions: Sequence[str], ids: Sequence[str], tokenizer, max_length: int, stride: int) -> None:
-    """Raise a ValueError where a question leaves no room for context, or no more than the stride.
-
-    Room is ``max_length`` minus the question's tokens minus the special tokens. With room ≤ stride windows would not
-    advance; the tokenizers library panics there (an exception that ``except Exception`` does not catch).
-    """
-    special = tokenizer.num_special_tokens_to_add(pair=True)
-    _check_stride(max_length, stride, special)
-    for name, tokens in zip(ids, tokenize(questions, tokenizer)):
-        _check_room(f"example {name!r}", len(tokens), max_length - special - len(tokens), max_length, stride)
-
-
-def _check_stride(max_length: int, stride: int, special: int) -> None:
-    if max_length - special - 1 <= stride:
-        raise ValueError(
-            f"stride {stride} does not fit max_length {max_length}: at most {max_length - special} tokens are left for "
-            f"a question and context, and the context's share must exceed the stride. Lower stride or raise max_length"
-        )
-
-
-def _check_room(name: str, tokens: int, room: int, max_length: int, stride: int) -> None:
-    if room <= stride:
-        raise ValueError(
-            f"{name}: the question has {tokens} tokens, which leaves {room} of "
-            f"max_length {max_length} for context, and windows need more than the stride ({stride}). Shorten the question, "
-            "raise max_length or lower stride"
-        )
-
-
-def answer_in_window(
-    offsets: np.ndarray, context_tokens: tuple[int, int], answer: tuple[int, int] | None
-) -> tuple[int, int] | None:
-    """The tokens of an answer in one window.
-
-    Args:
-        offsets: the window's ``offset_mapping`` (tokens, 2).
-        context_tokens: its context tokens [first, last + 1).
-        answer: characters [start, end) of the context, or None for no answer.
-
-    Returns:
-        (start, end) token indices, end inclusive, or None where the window does not hold the whole answer. Where a
-        character is several tokens (an accent, an emoji), its first one stands for it, as in tokenizers' own
-        ``char_to_token``.
-    """
-    if answer is None:
-        return None
-    first, beyond = context_tokens
-    own = np.asarray(offsets)[first:beyond]
-    start, end = answer
-    if start < own[0, 0] or end > own[-1, 1]:
-        return None
-    tokens = _tokens_between(own, start, end)
-    if tokens is None:
-        return None
-    last_character = min(own[tokens[1], 1], end) - 1
-    last = np.searchsorted(own[:, 1], last_character, side="right")
-    return first + tokens[0], first + int(last)
-
-
-def _tokens_between(offsets: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
-    """First and last token that share a character with [start, end); None if there is none (spaces, for most)."""
-    first = int(np.searchsorted(offsets[:, 1], start, side="right"))
-    last = int(np.searchsorted(offsets[:, 0], end, side="left")) - 1
-    while first <= last and offsets[first, 0] == offsets[first, 1]:  # a token without characters
-        first += 1
-    while first <= last and offsets[last, 0] == offsets[last, 1]:
-        last -= 1
-    return (first, last) if first <= last else None
-
-
-def _covered(answer: tuple[int, int] | None, offsets: np.ndarray) -> tuple[int, int] | None:
-    """The answer without characters at its edges that no token covers (invisible ones, dropped by BERT)."""
-    tokens = answer and _tokens_between(offsets, *answer)
-    if not tokens:
-        return None
-    return max(answer[0], int(offsets[tokens[0], 0])), min(answer[1], int(offsets[tokens[1], 1]))
-
-
-def _first_answer(row: dict) -> tuple[int, int] | None:
-    """Characters [start, end) of the first answer without surrounding white space; None if there is none."""
-    answers = row["answers"]
-    if not answers["text"]:
-        return None
-    text, start = answers["text"][0], answers["answer_start"][0]
-    start += len(text) - len(text.lstrip())
-    return start, start + len(text.strip())
-
-
-def window_layout(window, cls_token_id: int, name: str) -> tuple[tuple[int, int], int]:
-    """Where things stand in one window (``tokenizers.Encoding``): context tokens [first, last + 1), index of [CLS].
-
-    Raises:
-        ValueError: the window has no context tokens; ``name`` says whose it is.
-    """
-    # sequence_ids, not token_type_ids: RoBERTa and DistilBERT have no segments, every fast tokenizer has these.
-    sides = window.sequence_ids
-    if 1 not in sides:
-        raise ValueError(f"{name}: {_NO_TOKEN}")
-    first = sides.index(1)
-    # The special token, not a "[CLS]" in the text; not always index 0: left padding, or families that put it last.
-    cls_index = next(
-        k for k, (token, side) in enumerate(zip(window.ids, sides)) if token == cls_token_id and side is None
-    )
-    return (first, first + sides.count(1)), cls_index
 
 
 def span_text(context: str, offsets, start: int, end: int) -> tuple[int, int, str]:
@@ -364,7 +378,7 @@ def label_coverage(examples: Dataset, features: Dataset) -> LabelCoverage:
         examples: the rows that ``features`` were made from.
         features: what :func:`make_features` returned with ``labels=True``.
     """
-    spans = [_first_answer({"answers": answers}) for answers in examples["answers"][:]]
+    spans = [answer_span(answers) for answers in examples["answers"][:]]
     contexts, ids = examples["context"][:], examples["id"][:]
     starts, ends = np.array(features["start_positions"][:]), np.array(features["end_positions"][:])
     labelled = starts != np.array(features["cls_index"][:])

@@ -83,13 +83,13 @@ TRAPS = [
         "test_roberta_and_distilbert_have_no_segments",
         "transformers",
         {"02": "they have no segments", "08": "DistilBERT has no segments"},
-        {"qa_helpers/engine/windows.py": "not token_type_ids"},
+        {"qa_helpers/features.py": "sequence_ids"},
     ),
     Trap(
         "test_sequence_ids_tell_the_context_for_tokenizers_without_segments",
         "transformers",
         {"02": "sequence_ids()", "03": "sequence_ids", "04": "sequence_ids"},
-        {"qa_helpers/engine/windows.py": "sequence_ids"},
+        {"qa_helpers/features.py": "sequence_ids"},
     ),
     Trap(
         "test_offsets_include_the_leading_space_for_deberta_alone",
@@ -101,7 +101,7 @@ TRAPS = [
         "test_roberta_and_deberta_1_put_two_separators_between_the_pair",
         "transformers",
         {"08": "separator"},
-        {"qa_helpers/engine/windows.py": "between"},
+        {"qa_helpers/features.py": "num_special_tokens_to_add"},
     ),
     Trap(
         "test_no_answer_is_labelled_by_the_cls_found_not_by_zero_where_padding_is_on_the_left",

@@ -33,15 +33,15 @@ def test_best_spans_equal_a_search_over_all_spans(data, tokens, n_best, longest)
     beyond = data.draw(st.integers(first + 1, tokens))
     found = best_spans(starts, ends, (first, beyond), n_best, longest)
     expected = every_span(starts, ends, (first, beyond), longest)[:n_best]
-    assert [(float(c), int(a), int(b)) for a, b, c in zip(*found, strict=True)] == expected
+    assert [(float(c), int(a), int(b)) for c, a, b in zip(*found, strict=True)] == expected
 
 
 def test_best_spans_ignore_high_logits_outside_the_context_backwards_and_too_long():
     starts = np.array([99, 0, 0, 5, 0, 99], dtype=np.float32)
     ends = np.array([99, 7, 0, 0, 3, 99], dtype=np.float32)
-    (start, *_), (end, *_), (score, *_) = best_spans(starts, ends, (1, 5), 1, 2)
+    (score, *_), (start, *_), (end, *_) = best_spans(starts, ends, (1, 5), 1, 2)
     assert (start, end, score) == (3, 4, 8)
-    (start, *_), (end, *_), (score, *_) = best_spans(starts, ends, (1, 5), 1, 1)
+    (score, *_), (start, *_), (end, *_) = best_spans(starts, ends, (1, 5), 1, 1)
     assert (start, end, score) == (1, 1, 7)
 
 

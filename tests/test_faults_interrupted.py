@@ -103,10 +103,10 @@ def test_training_can_be_interrupted_and_goes_on_when_the_cell_is_run_again(kern
 
 def test_making_features_can_be_interrupted(kernel):
     slow = (
-        "usual, features.cut_batch = features.cut_batch, "
+        "usual, features.features_of = features.features_of, "
         "lambda *a, **k: (print('begun', flush=True), time.sleep(600), usual(*a, **k))[2]\n"
         "try:\n    made = qa.make_features(data['train'], tokenizer, 64, 16)\n"
-        "finally:\n    features.cut_batch = usual"
+        "finally:\n    features.features_of = usual"
     )
     _, error = kernel.run(slow, interrupt_at="begun")
     assert error.startswith("KeyboardInterrupt"), error

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 from datasets import Dataset
 
-from ..engine.windows import PairLayout, Tokens, tokenize
+from ..features import answer_span, count_tokens
 
 SMALL_WINDOWS = [(length, length // part) for length in range(100, 11, -4) for part in (2, 4)]  # max_length, stride
 _BATCH, _LOOKED_AT, _CUT = 500, 1000, 300
@@ -30,8 +30,8 @@ def plain_examples(examples: Dataset, tokenizer, most: int = 10_000) -> Dataset:
         ValueError: no such example.
     """
     examples = examples.select(range(min(most, len(examples))))
-    contexts = _tokens_of(examples["context"], tokenizer)
-    plain = (_is_plain(answers, context.offsets) for answers, context in zip(examples["answers"], contexts))
+    contexts = _offsets_of(examples["context"], tokenizer)
+    plain = (_is_plain(answers, offsets) for answers, offsets in zip(examples["answers"], contexts))
     kept = [k for k, good in enumerate(plain) if good]
     if not kept:
         raise ValueError(
@@ -49,12 +49,12 @@ def clear_example(examples: Dataset, tokenizer) -> dict:
         examples: what :func:`plain_examples` returned; the first 1,000 are looked at.
     """
     looked_at = examples.select(range(min(_LOOKED_AT, len(examples))))
-    for row, tokens in zip(looked_at, _tokens_of(looked_at["context"], tokenizer)):
-        start, end = _first_answer(row["answers"])
-        first, last = _edge_tokens(tokens.offsets, start, end)
+    for row, offsets in zip(looked_at, _offsets_of(looked_at["context"], tokenizer)):
+        start, end = answer_span(row["answers"])
+        first, last = _edge_tokens(offsets, start, end)
         found, longer = (
-            row["context"][tokens.offsets[first, 0] : tokens.offsets[token, 1]].strip()
-            for token in (last, min(last + 1, len(tokens) - 1))
+            row["context"][offsets[first, 0] : offsets[token, 1]].strip()
+            for token in (last, min(last + 1, len(offsets) - 1))
         )
         if found == row["context"][start:end] != longer:
             return row
@@ -68,12 +68,12 @@ def limit_that_loses_answers(examples: Dataset, tokenizer, max_length: int, at_l
         examples: what :func:`plain_examples` returned.
         at_least: so many answers shall be lost.
     """
-    special = PairLayout.of(tokenizer).special_tokens
-    questions = _tokens_of([question.strip() for question in examples["question"]], tokenizer)
-    contexts = _tokens_of(examples["context"], tokenizer)
+    special = tokenizer.num_special_tokens_to_add(pair=True)
+    questions = count_tokens([question.strip() for question in examples["question"]], tokenizer)
+    contexts = _offsets_of(examples["context"], tokenizer)
     needed = sorted(  # tokens up to the end of the answer
-        special + len(question) + _edge_tokens(context.offsets, *_first_answer(answers))[1] + 1
-        for question, context, answers in zip(questions, contexts, examples["answers"])
+        special + question + _edge_tokens(offsets, *answer_span(answers))[1] + 1
+        for question, offsets, answers in zip(questions.tolist(), contexts, examples["answers"])
     )
     return min(max_length, needed[-min(at_least, len(needed))] - 1)
 
@@ -92,9 +92,9 @@ def small_windows(examples: Dataset, tokenizer, at_least: int = 6) -> tuple[Data
         ValueError: the contexts are too short for windows.
     """
     looked_at = examples.select(range(min(_LOOKED_AT, len(examples))))
-    special = PairLayout.of(tokenizer).special_tokens
-    questions = np.array([len(q) for q in _tokens_of([q.strip() for q in looked_at["question"]], tokenizer)])
-    contexts = np.array([len(context) for context in _tokens_of(looked_at["context"], tokenizer)])
+    special = tokenizer.num_special_tokens_to_add(pair=True)
+    questions = count_tokens([question.strip() for question in looked_at["question"]], tokenizer)
+    contexts = count_tokens(looked_at["context"][:], tokenizer)
     for shows_enough in (_shows_everything, _shows_every_state):
         for max_length, stride in SMALL_WINDOWS:
             room = max_length - special - questions
@@ -147,25 +147,21 @@ def _shows_every_state(all_states: Iterator[list[str]]) -> bool:
     return any(len(set(states)) == 3 for states in all_states)
 
 
-def _tokens_of(texts: Sequence[str], tokenizer) -> Iterator[Tokens]:
-    """The tokens of every text, some hundred at a time; a text that occurs again is tokenized once."""
+def _offsets_of(texts: Sequence[str], tokenizer) -> Iterator[np.ndarray]:
+    """(tokens, 2) the offsets of every text's tokens; a text that occurs again is tokenized once."""
     texts = list(texts)
     for begin in range(0, len(texts), _BATCH):
         batch = texts[begin : begin + _BATCH]
         different = list(dict.fromkeys(batch))
-        tokens = dict(zip(different, tokenize(different, tokenizer)))
-        yield from (tokens[text] for text in batch)
+        encoded = tokenizer(different, add_special_tokens=False, return_offsets_mapping=True, verbose=False)
+        offsets = [np.array(pairs).reshape(-1, 2) for pairs in encoded["offset_mapping"]]
+        places = {text: k for k, text in enumerate(different)}
+        yield from (offsets[places[text]] for text in batch)
 
 
 def _is_plain(answers: dict, offsets: np.ndarray) -> bool:
     text = answers["text"][0] if answers["text"] else " "
-    return text == text.strip() and _edge_tokens(offsets, *_first_answer(answers)) is not None
-
-
-def _first_answer(answers: dict) -> tuple[int, int]:
-    """Characters [start, end) of the first answer."""
-    start = answers["answer_start"][0]
-    return start, start + len(answers["text"][0])
+    return text == text.strip() and _edge_tokens(offsets, *answer_span(answers)) is not None
 
 
 def _edge_tokens(offsets: np.ndarray, start: int, end: int) -> tuple[int, int] | None:

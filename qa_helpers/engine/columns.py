@@ -5,8 +5,10 @@ short windows. The numbers lie side by side in Arrow's memory; these functions r
 """
 
 from collections.abc import Mapping, Sequence
+from itertools import chain
 
 import numpy as np
+import pyarrow as pa
 from datasets import Dataset
 
 
@@ -27,6 +29,29 @@ def list_columns(features: Dataset | Mapping, names: Sequence[str]) -> dict[str,
     if isinstance(features, Dataset):
         return {name: list_column(features, name) for name in names if name in features.column_names}
     return {name: features[name] for name in names if name in features}
+
+
+def as_table(columns: Mapping[str, Sequence], schema: pa.Schema) -> pa.Table:
+    """The columns that ``schema`` names as a table; rows of numbers or of pairs may differ in length."""
+    arrays = []
+    for field in schema:
+        rows = columns[field.name]
+        if not pa.types.is_list(field.type):
+            arrays.append(pa.array(rows, type=field.type))
+            continue
+        number, flat = field.type.value_type, chain.from_iterable(rows)
+        if pa.types.is_fixed_size_list(number):
+            pairs, number, flat = number, number.value_type, chain.from_iterable(flat)
+            values = pa.FixedSizeListArray.from_arrays(_numbers(flat, number), type=pairs)
+        else:
+            values = _numbers(flat, number)
+        borders = pa.array(np.cumsum([0, *map(len, rows)]), pa.int32())
+        arrays.append(pa.ListArray.from_arrays(borders, values, type=field.type))
+    return pa.Table.from_arrays(arrays, schema=schema)
+
+
+def _numbers(values, number: pa.DataType) -> pa.Array:
+    return pa.array(np.fromiter(values, dtype=number.to_pandas_dtype()))
 
 
 def lengths_of(rows: Sequence) -> np.ndarray:

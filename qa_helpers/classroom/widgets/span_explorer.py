@@ -69,7 +69,7 @@ def _span_view(example, features, starts, ends, limits, window, n_best) -> Html:
     max_answer_length, null_threshold, _ = limits
     found = decode_answers([example], features, starts, ends, 20, *limits)[0]
     spans = [
-        [int(values[0]) for values in best_spans(*logits, context, 1, max_answer_length)[:2]]
+        [int(values[0]) for values in best_spans(*logits, context, 1, max_answer_length)[1:]]
         for *logits, context in zip(starts, ends, features["context_tokens"])
     ]
     scores = [float(s[a]) + float(e[b]) for s, e, (a, b) in zip(starts, ends, spans)]

@@ -6,7 +6,7 @@ from html import escape
 
 import ipywidgets
 
-from ...features import cut_batch
+from ...features import check_settings, features_of
 from ..render import Html
 from ._html import ANSWER, BLUE, FAINT, GREEN, GREY, RED, Mark, attributes, count, marked, page, text_box, tint
 from ._shell import WIDE, Shell, layout
@@ -42,8 +42,9 @@ def answer_of(example: dict) -> tuple[int, int] | None:
 def cut_example(example: dict, tokenizer, max_length: int, stride: int) -> dict[str, list]:
     """The columns of :func:`qa_helpers.make_features` for one example, without a dataset's bookkeeping: fast enough for
     a slider."""
+    check_settings(tokenizer, max_length, stride)
     columns = {name: [value] for name, value in example.items()}
-    return cut_batch(columns, [0], tokenizer, max_length, stride, labels=True).to_pydict()
+    return features_of(columns, [0], tokenizer, max_length, stride, labels=True).to_pydict()
 
 
 def windows_of(example: dict, tokenizer, max_length: int, stride: int) -> list[Window]:
