@@ -125,7 +125,8 @@ def score_by(scores: Scores, groups: Sequence):
 
 def question_word(question: str) -> str:
     """The first question word, wherever it stands in the question ("In which year …?"); "none" where there is none."""
-    return next((word for word in re.findall(r"\w+", question.lower()) if word in QUESTION_WORDS), "none")
+    words = re.findall(r"\w+", question.lower())
+    return next((word for word in words if word in QUESTION_WORDS), "none")
 
 
 def answer_kind(text: str) -> str:
@@ -166,12 +167,19 @@ def classify_errors(
     right = score(predictions, rows).per_example["exact_match"]
     windows = [None] * len(rows) if features is None else _windows(features, len(rows))
     return [
-        "right" if right[k] else _class_of(prediction, row["answers"], windows[k])
+        "right" if right[k] else _class_of(prediction, row, windows[k])
         for k, (prediction, row) in enumerate(zip(predictions, rows))
     ]
 
 
-def _class_of(prediction: Prediction, answers: dict, windows: list[tuple[int, int]] | None) -> str:
+def overlaps(prediction: Prediction, example: dict) -> bool:
+    """Whether the predicted characters touch those of an acceptable answer."""
+    answers = zip(example["answers"]["answer_start"], example["answers"]["text"])
+    return any(prediction.start < start + len(text) and start < prediction.end for start, text in answers)
+
+
+def _class_of(prediction: Prediction, example: dict, windows: list[tuple[int, int]] | None) -> str:
+    answers = example["answers"]
     spans = [(start, start + len(text)) for text, start in zip(answers["text"], answers["answer_start"])]
     if not spans:
         return "invented"
@@ -179,7 +187,7 @@ def _class_of(prediction: Prediction, answers: dict, windows: list[tuple[int, in
         return "lost"
     if not prediction.text:
         return "missed"
-    if any(prediction.start < end and start < prediction.end for start, end in spans):
+    if overlaps(prediction, example):
         agreed = len({normalize_answer(text) for text in answers["text"]}) == 1
         return "boundary" if agreed else "disagreement"
     kinds = {answer_kind(text) for text in answers["text"]}

@@ -118,7 +118,7 @@ def make_example(entry, place: str, context: str | None = None, title: str | Non
     """
     identifier = str(value_of(entry, "id", (str, int), place))
     if not identifier.strip():
-        raise ValueError(f"{inside(place, 'id')}: the id is empty; give each example an id of its own")
+        raise ValueError(f"{place_inside(place, 'id')}: the id is empty; give each example an id of its own")
     return {
         "id": identifier,
         "title": title_of(entry, place) if title is None else title,
@@ -138,12 +138,12 @@ def _answers(entry: dict, place: str) -> dict[str, list]:
     impossible = entry.get("is_impossible")
     if impossible is not None and not isinstance(impossible, bool):
         raise ValueError(
-            f"{inside(place, 'is_impossible')}: expected true or false, found {_kind(impossible)}; write one of them"
+            f"{place_inside(place, 'is_impossible')}: expected true or false, found {_kind(impossible)}; write one of them"
         )
     if impossible:
         return {"text": [], "answer_start": []}
     if "answers" in entry or not {"answer_text", "answer_start"} & entry.keys():
-        there = inside(place, "answers")
+        there = place_inside(place, "answers")
         if "answers" in entry and entry["answers"] is None:
             raise ValueError(f"{there}: nothing there; a question without an answer has [], or is_impossible: true")
         pairs = _pairs(value_of(entry, "answers", (list, dict), place), there)
@@ -168,7 +168,7 @@ def _pairs(answers: list | dict, there: str) -> list[tuple[str, int]]:
         raise ValueError(f"{there}: {len(texts)} texts but {len(starts)} answer_start; each text needs one start")
     for key, values, kind in (("text", texts, str), ("answer_start", starts, int)):
         for k, value in enumerate(values):
-            _require(value, kind, f"{inside(there, key)}[{k}]")
+            _require(value, kind, f"{place_inside(there, key)}[{k}]")
     return list(zip(texts, starts))
 
 
@@ -182,11 +182,11 @@ def value_of(mapping, key: str, kind, place: str):
     if not isinstance(mapping, dict) or key not in mapping:
         raise ValueError(f"{place}: the key {key!r} is missing (expected {_names(kinds)}); add it: SQuAD has it here")
     value = mapping[key]
-    _require(value, kinds, inside(place, key))
+    _require(value, kinds, place_inside(place, key))
     return value
 
 
-def inside(place: str, key: str) -> str:
+def place_inside(place: str, key: str) -> str:
     """The place of a key: "dev.json: data[0].title", but "train.csv: row 3, title"."""
     return f"{place}.{key}" if place.endswith("]") or place.endswith("answers") else f"{place}, {key}"
 

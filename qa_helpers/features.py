@@ -238,6 +238,12 @@ def answer_in_window(
     return None if label == (-1, -1) else label
 
 
+def answer_of(example: dict) -> tuple[int, int]:
+    """Characters [start, end) of the example's first answer."""
+    start = example["answers"]["answer_start"][0]
+    return start, start + len(example["answers"]["text"][0])
+
+
 def answer_span(answers: dict) -> tuple[int, int] | None:
     """Characters [start, end) of the first answer without the white space around it; None if there is no answer."""
     if not answers["text"]:

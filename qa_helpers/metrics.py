@@ -3,7 +3,7 @@
 import re
 import string
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -11,13 +11,13 @@ from datasets import Dataset
 
 from .decoding import Prediction, apply_threshold
 
-_ARTICLES = re.compile(r"\b(a|an|the)\b")
-_NO_PUNCTUATION = str.maketrans("", "", string.punctuation)
-
 
 def normalize_answer(text: str) -> str:
     """Lower case, without ASCII punctuation, articles (a, an, the) and extra white space: SQuAD's normalisation."""
-    return " ".join(_ARTICLES.sub(" ", text.lower().translate(_NO_PUNCTUATION)).split())
+    text = text.lower()
+    text = "".join(character for character in text if character not in string.punctuation)
+    text = re.sub(r"\b(a|an|the)\b", " ", text)
+    return " ".join(text.split())
 
 
 def exact_match(prediction: str, answer: str) -> float:
@@ -31,13 +31,15 @@ def f1(prediction: str, answer: str) -> float:
     If either text has no words (no answer), it is 1.0 when both have none and 0.0 otherwise, as in SQuAD 2.0.
     """
     predicted, expected = normalize_answer(prediction).split(), normalize_answer(answer).split()
+    common = sum((Counter(predicted) & Counter(expected)).values())
     if not predicted or not expected:
         return float(predicted == expected)
-    common = sum((Counter(predicted) & Counter(expected)).values())
-    if common == 0:
-        return 0.0
-    precision, recall = common / len(predicted), common / len(expected)
-    return 2 * precision * recall / (precision + recall)
+    return 2 * common / (len(predicted) + len(expected))
+
+
+def best_over(measure: Callable[[str, str], float], prediction: str, acceptable: Sequence[str]) -> float:
+    """``exact_match`` or ``f1`` of a prediction with the acceptable answer that suits it best."""
+    return max(measure(prediction, answer) for answer in acceptable)
 
 
 @dataclass(frozen=True)
@@ -88,8 +90,8 @@ def score(predictions: Sequence[Prediction] | Mapping[str, str], examples: Datas
         if identifier not in texts:
             raise ValueError(f"example {identifier!r} has no prediction; predict all examples, or score only those")
         answers = [text for text in example["answers"]["text"] if normalize_answer(text)] or [""]
-        ems.append(max(exact_match(texts[identifier], answer) for answer in answers))
-        f1s.append(max(f1(texts[identifier], answer) for answer in answers))
+        ems.append(best_over(exact_match, texts[identifier], answers))
+        f1s.append(best_over(f1, texts[identifier], answers))
         answerable.append(len(example["answers"]["text"]) > 0)
     if not ems:
         raise ValueError("there are no examples to score")

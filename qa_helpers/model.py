@@ -8,6 +8,7 @@ from collections.abc import Mapping
 
 import numpy as np
 import torch
+import torch.nn.functional as F
 from datasets import Dataset
 from torch import nn
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel
@@ -78,13 +79,11 @@ class ExtractiveQA(nn.Module):
         segments = {} if token_type_ids is None else {"token_type_ids": token_type_ids}
         hidden = self.encoder(input_ids, attention_mask=attention_mask, **segments).last_hidden_state
         logits = self.qa_outputs(self.dropout(hidden))  # (batch, sequence, 2)
-        start_logits, end_logits = logits.split(1, dim=-1)  # two of (batch, sequence, 1)
-        start_logits = start_logits.squeeze(-1).contiguous()  # (batch, sequence)
-        end_logits = end_logits.squeeze(-1).contiguous()
+        start, end = (part.squeeze(-1).contiguous() for part in logits.split(1, dim=-1))  # (batch, sequence)
         loss = None
         if start_positions is not None and end_positions is not None:
-            loss = (span_loss(start_logits, start_positions) + span_loss(end_logits, end_positions)) / 2
-        return QuestionAnsweringModelOutput(loss=loss, start_logits=start_logits, end_logits=end_logits)
+            loss = (span_loss(start, start_positions) + span_loss(end, end_positions)) / 2
+        return QuestionAnsweringModelOutput(loss=loss, start_logits=start, end_logits=end)
 
 
 def span_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
@@ -101,8 +100,7 @@ def span_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
     sequence = logits.size(1)
     if positions.dim() > 1:  # data-parallel training can leave a last axis of one
         positions = positions.squeeze(-1)
-    positions = positions.clamp(0, sequence)
-    return nn.functional.cross_entropy(logits, positions, ignore_index=sequence)
+    return F.cross_entropy(logits, positions.clamp(0, sequence), ignore_index=sequence)
 
 
 def make_batch(

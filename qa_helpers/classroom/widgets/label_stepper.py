@@ -10,7 +10,7 @@ from ...features import span_text
 from ..render import Html
 from ._html import ANSWER, BLUE, CLEAR, FAINT, GREEN, ORANGE, RED, Mark, chip, count, marked, page, text_box, tint
 from ._shell import WIDE, Shell, layout
-from .window_explorer import answer_of, cut_example
+from .window_explorer import answer_or_none, cut_example
 
 _NEAR = 5  # tokens shown on either side of the one in question
 
@@ -60,7 +60,7 @@ def label_steps(example: dict, tokenizer, max_length: int, stride: int, window: 
         columns["cls_index"][window],
         (columns["start_positions"][window], columns["end_positions"][window]),
     )
-    answer = answer_of(example)
+    answer = answer_or_none(example)
     steps = [_characters(chosen, answer), _context_tokens(chosen)]
     if answer:
         steps.append(_whole(chosen, answer))

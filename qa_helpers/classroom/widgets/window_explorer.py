@@ -6,7 +6,7 @@ from html import escape
 
 import ipywidgets
 
-from ...features import check_settings, features_of
+from ...features import answer_of, check_settings, features_of
 from ..render import Html
 from ._html import ANSWER, BLUE, FAINT, GREEN, GREY, RED, Mark, attributes, count, marked, page, text_box, tint
 from ._shell import WIDE, Shell, layout
@@ -31,12 +31,9 @@ class Window:
     state: str
 
 
-def answer_of(example: dict) -> tuple[int, int] | None:
+def answer_or_none(example: dict) -> tuple[int, int] | None:
     """Characters [start, end) of the example's first answer; None if it has none."""
-    answers = example["answers"]
-    if not answers["text"]:
-        return None
-    return answers["answer_start"][0], answers["answer_start"][0] + len(answers["text"][0])
+    return answer_of(example) if example["answers"]["text"] else None
 
 
 def cut_example(example: dict, tokenizer, max_length: int, stride: int) -> dict[str, list]:
@@ -50,7 +47,7 @@ def cut_example(example: dict, tokenizer, max_length: int, stride: int) -> dict[
 def windows_of(example: dict, tokenizer, max_length: int, stride: int) -> list[Window]:
     """The windows that :func:`qa_helpers.make_features` cuts an example into."""
     columns = cut_example(example, tokenizer, max_length, stride)
-    answer, windows = answer_of(example), []
+    answer, windows = answer_or_none(example), []
     rows = zip(columns["offset_mapping"], columns["context_tokens"], columns["start_positions"], columns["cls_index"])
     for offsets, (first, beyond), label, cls in rows:
         start, end = offsets[first][0], offsets[beyond - 1][1]
@@ -74,7 +71,7 @@ def window_view(example: dict, tokenizer, max_length: int, stride: int) -> Html:
     Raises:
         ValueError: as ``make_features``: a stride that does not fit, a question that leaves no room.
     """
-    windows, answer = windows_of(example, tokenizer, max_length, stride), answer_of(example)
+    windows, answer = windows_of(example, tokenizer, max_length, stride), answer_or_none(example)
     positions = len(windows) * max_length
     padding = positions - sum(window.tokens for window in windows)
     told = [
