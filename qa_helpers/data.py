@@ -2,41 +2,41 @@
 
 A row (*example*) is ``{"id", "title", "context", "question", "answers": {"text": [...], "answer_start": [...]}}``.
 ``answer_start`` counts characters of ``context``; an example without an answer (SQuAD 2.0) has two empty lists.
+
+Every reader yields pairs (place, row); what a row may be and what is wrong with it is in :mod:`qa_helpers.examples`.
 """
 
+import ast
+import csv
+import io
+import json
+import math
 import re
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-import pyarrow as pa
-from datasets import Dataset, DatasetDict, load_dataset
+import pyarrow.parquet
+from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
+from datasets.exceptions import DatasetGenerationError
 
-from .engine.arrow_store import in_memory, stored
-from .engine.garbage import without_collection
 from .engine.progress_bars import bars_shown, library_bars, track
-from .engine.read_json import read_json, read_json_lines
-from .engine.read_tables import dataset_rows, is_saved_dataset, one_line, open_saved, read_csv, read_parquet
-from .examples import FEATURES, Problem, example_problems, sound
-from .examples import is_unicode as is_unicode  # for the rooms below
+from .examples import FEATURES, example_problems, make_example, rows_to_dataset, shown, title_of, value_of
+from .examples import check_examples as check_examples  # for those who look for it here
 
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
 MINI_NAMES = ("mini", "mini_v2")
 SPLIT_PREFIXES = {"train": ("train",), "validation": ("dev", "valid", "val"), "test": ("test",)}
-READERS: dict[str, Callable] = {
-    ".json": read_json,
-    ".jsonl": read_json_lines,
-    ".ndjson": read_json_lines,
-    ".csv": read_csv,
-    ".tsv": read_csv,
-    ".parquet": read_parquet,
-}
+LARGE = 16 * 2**20  # bytes of a file from which on its examples are kept in the library's cache, not in memory
 _NO_TABLE = {  # how files begin that hold no table as they are
     b"\x1f\x8b": "compressed (gzip); unpack it first",
     b"PK\x03\x04": "an archive or a workbook (zip); unpack it, or save it as CSV, first",
     b"BZh": "compressed (bzip2); unpack it first",
     b"\xfd7zX": "compressed (xz); unpack it first",
 }
+_TOO_MANY = "cells beyond the header"
+_TABLE_COLUMNS = ("id", "context", "question")
+_ROWS = 1000  # of a dataset, looked through at once
 
 
 def load_squad(source: str | Path = "mini") -> DatasetDict:
@@ -52,8 +52,8 @@ def load_squad(source: str | Path = "mini") -> DatasetDict:
     - ``.json``: SQuAD 1.1 or 2.0, nested as published; also a list of rows, and JSON lines.
     - ``.jsonl``, ``.ndjson``: a row a line.
     - ``.csv``, ``.tsv``: a row a line under a header, cells separated by commas, semicolons or tabs. ``answers`` is JSON
-      or what pandas and ``datasets`` write of it; or there are the columns ``answer_text`` and ``answer_start``, both
-      empty where there is no answer.
+      or a Python literal; or there are the columns ``answer_text`` and ``answer_start``, both empty where there is no
+      answer.
     - ``.parquet``: a row a row, in the columns of either kind.
 
     A row has ``id``, ``context``, ``question`` and ``answers`` (a list of ``{"text", "answer_start"}``, or one object
@@ -64,7 +64,7 @@ def load_squad(source: str | Path = "mini") -> DatasetDict:
     ignored. Ids are text or whole numbers, and occur once in a split.
 
     Examples of files from 16 MB on are kept in the Hugging Face datasets cache and mapped into memory, so that loading
-    the same content again takes a moment.
+    the same file again takes a moment.
 
     Returns:
         DatasetDict with ``train`` and/or ``validation``, columns id, title, context, question, answers.
@@ -83,8 +83,8 @@ def load_squad(source: str | Path = "mini") -> DatasetDict:
         path = Path(name).expanduser()
         if path.is_file():
             return DatasetDict({_split_of(path) or "validation": _read_file(path)})
-        if path.is_dir() and is_saved_dataset(path):
-            return _in_schema(open_saved(path, _split_of(path) or "validation"), path.name)
+        if path.is_dir() and ((path / "dataset_dict.json").is_file() or (path / "state.json").is_file()):
+            return _in_schema(_open_saved(path), path.name)
         if path.is_dir():
             return _in_order({split: _read_file(file) for split, file in _split_files(path).items()})
     except (OSError, RuntimeError) as error:  # RuntimeError: "~somebody" who has no home
@@ -114,49 +114,162 @@ def read_squad_json(path: str | Path) -> Iterator[dict]:
     """Yield the examples of a SQuAD 1.1 or 2.0 JSON file in order.
 
     Raises:
-        ValueError: the file is not JSON of SQuAD's shape, an answer does not stand at its ``answer_start``, or an id
-            occurs twice; the message names the file and the place in it.
+        ValueError: the file is not JSON of SQuAD's shape, an answer is not at its ``answer_start``, or an id occurs
+            twice; the message names the file and the place in it.
     """
-    return _examples_of(Path(path), read_json)
+    return _sound(_read_json(Path(path)))
 
 
-def check_examples(examples: Iterable[dict]) -> list[Problem]:
-    """Check every example as :func:`example_problems` does, and that no id occurs twice.
+def _read_json(path: Path) -> Iterator[tuple[str, dict]]:
+    """SQuAD 1.1 or 2.0 JSON, a list of rows, or JSON lines under a ``.json`` name."""
+    try:
+        content = json.loads(_text(path))
+    except RecursionError:
+        raise ValueError(f"{path.name}: nested too deeply to be SQuAD JSON; look for a run of brackets") from None
+    except json.JSONDecodeError as error:
+        if error.msg == "Extra data":  # a whole object, and another one after it
+            yield from _read_json_lines(path)
+            return
+        at = f"line {error.lineno}, column {error.colno}"
+        raise ValueError(f"{path.name}: not valid JSON at {at} ({error.msg}); is it cut off?") from None
+    except ValueError as error:  # a number too long for Python
+        raise ValueError(f"{path.name}: not valid JSON ({one_line(error)})") from None
+    if isinstance(content, dict) and "question" in content:
+        content = [content]  # JSON lines with one line
+    if isinstance(content, list):
+        yield from ((f"{path.name}: [{k}]", row) for k, row in enumerate(content))
+        return
+    for a, article in enumerate(value_of(content, "data", list, path.name)):
+        here = f"{path.name}: data[{a}]"
+        if isinstance(article, dict) and "question" in article:
+            yield here, article
+            continue
+        paragraphs = value_of(article, "paragraphs", list, here)
+        title = title_of(article, here)
+        for p, paragraph in enumerate(paragraphs):
+            there = f"{here}.paragraphs[{p}]"
+            context = value_of(paragraph, "context", str, there)
+            for q, item in enumerate(value_of(paragraph, "qas", list, there)):
+                place = f"{there}.qas[{q}]"
+                value_of(item, "question", str, place)
+                yield place, {**item, "context": context, "title": title}
 
-    Args:
-        examples: rows of a Dataset, or dicts of the same shape.
 
-    Returns:
-        All problems in order; an empty list means the data is sound.
-    """
-    problems, seen = [], set()
-    with track(examples, "Checking", unit="examples") as counted:
-        for example in counted:
-            problems += example_problems(example)
-            if example["id"] in seen:
-                message = f"example {example['id']!r}: the id occurs twice; make it unique"
-                problems.append(Problem(example["id"], "duplicate_id", message))
-            seen.add(example["id"])
-    return problems
+def _read_json_lines(path: Path) -> Iterator[tuple[str, dict]]:
+    """One JSON object a line; empty lines are passed over."""
+    for number, line in enumerate(_text(path).split("\n"), start=1):  # not splitlines: U+2028 may be in a text
+        if line.strip():
+            place = f"{path.name}: line {number}"
+            try:
+                yield place, json.loads(line)
+            except RecursionError:
+                raise ValueError(f"{place}: nested too deeply; look for a run of brackets") from None
+            except json.JSONDecodeError as error:
+                raise ValueError(f"{place}: not valid JSON at column {error.colno} ({error.msg}); is it cut off?") from None
 
 
-def rows_to_dataset(rows: list[dict]) -> Dataset:
-    """Rows in the course's schema → Dataset (in memory).
+def _read_csv(path: Path) -> Iterator[tuple[str, dict]]:
+    """Cells separated by commas, semicolons or tabs, under a header; rows count from 0."""
+    text = _text(path)
+    separator = max(",;\t", key=text.partition("\n")[0].count)
+    csv.field_size_limit(2**31 - 1)  # contexts may be longer than the usual 131,072 characters
+    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, restkey=_TOO_MANY, strict=True)
+    try:
+        table.fieldnames = [name.strip() for name in table.fieldnames or ()]
+        _check_columns(table.fieldnames, path.name)
+        for k, row in enumerate(table):
+            place = f"{path.name}: row {k} (line {table.line_num})"
+            if _TOO_MANY in row or None in row.values():
+                raise ValueError(
+                    f"{place}: not as many cells as the header has; put cells that hold a {separator!r} or a line end in "
+                    "double quotes. Is the file cut off?"
+                )
+            yield place, {name: _cell(name, cell, place) for name, cell in row.items()}
+    except csv.Error as error:
+        raise ValueError(
+            f"{path.name}: not valid CSV at line {table.line_num} ({error}); is a quote missing, or the file cut off?"
+        ) from None
+
+
+def _cell(name: str, cell: str, place: str):
+    """What a CSV cell means: text for most columns; an empty cell of the others is nothing."""
+    if name in ("id", "title", "context", "question"):
+        return cell
+    if not cell:
+        return None
+    if name == "answers":
+        for read in (json.loads, ast.literal_eval):  # as JSON, or as Python writes it
+            try:
+                return read(cell)
+            except (ValueError, SyntaxError, RecursionError, MemoryError):
+                continue
+        raise ValueError(
+            f'{place}, answers: cannot be read: {shown(cell)}; write JSON: {{"text": [...], "answer_start": [...]}}. '
+            "(Arrays as numpy prints them are no JSON: save their lists)"
+        )
+    if name == "is_impossible":
+        known = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
+        if cell.strip().lower() not in known:
+            raise ValueError(f"{place}, is_impossible: expected true or false, found {shown(cell)}")
+        return known[cell.strip().lower()]
+    if name == "answer_start":  # "51.0" is how pandas writes 51 in a column with gaps
+        if not re.fullmatch(r"\s*-?[0-9]{1,18}(\.0*)?\s*", cell):
+            raise ValueError(f"{place}, answer_start: expected a whole number, found {shown(cell)}")
+        return int(cell.partition(".")[0])
+    return cell
+
+
+def _read_parquet(path: Path) -> Iterator[tuple[str, dict]]:
+    try:
+        table = pyarrow.parquet.read_table(path, page_checksum_verification=True)
+        table.validate(full=True)
+    except Exception as error:  # Arrow raises many kinds for damaged files
+        raise _damaged(path.name, error) from error
+    _check_columns(table.column_names, path.name)
+    yield from _table_rows(table.to_batches(_ROWS), path.name)
+
+
+def _table_rows(batches: Iterable, name: str) -> Iterator[tuple[str, dict]]:
+    """The rows of Arrow's record batches or tables, with their places."""
+    count = 0
+    for batch in batches:
+        for row in batch.to_pylist():
+            start = row.get("answer_start")
+            if isinstance(start, float):  # how pandas keeps whole numbers in a column with gaps
+                row["answer_start"] = None if math.isnan(start) else int(start) if start.is_integer() else start
+            yield f"{name}: row {count}", row
+            count += 1
+
+
+READERS: dict[str, Callable[[Path], Iterator[tuple[str, dict]]]] = {
+    ".json": _read_json,
+    ".jsonl": _read_json_lines,
+    ".ndjson": _read_json_lines,
+    ".csv": _read_csv,
+    ".tsv": _read_csv,
+    ".parquet": _read_parquet,
+}
+
+
+def _sound(pairs: Iterable[tuple[str, dict]]) -> Iterator[dict]:
+    """The examples of (place, row) pairs, as long as they are sound and no id occurs twice.
 
     Raises:
-        ValueError: a row lacks a column, or holds what its column cannot; names both.
+        ValueError: an example is not sound; the message names the place and the remedy.
     """
-    for k, row in enumerate(rows):
-        for column in FEATURES:
-            if column not in row:
-                raise ValueError(f"row {k} has no {column!r}; an example has {', '.join(FEATURES)}")
-    try:
-        return Dataset.from_dict({column: [row[column] for row in rows] for column in FEATURES}, features=FEATURES)
-    except (pa.ArrowException, AttributeError, TypeError, ValueError, OverflowError) as error:
-        for k, row in enumerate(rows):
-            for problem in example_problems(row):
-                raise ValueError(f"row {k}: {problem.message}") from error
-        raise ValueError(f"the rows do not fit the columns {', '.join(FEATURES)} ({error})") from error
+    places: dict[str, str] = {}
+    for place, row in pairs:
+        example = make_example(row, place)
+        if problems := example_problems(example):
+            raise ValueError(f"{place}: {problems[0].message}")
+        identifier = example["id"]
+        if identifier in places:
+            raise ValueError(
+                f"{place}: the id {shown(identifier)} occurs twice, first at {places[identifier].partition(': ')[2]}. "
+                "Answers and scores are told apart by the id: drop one of the two, or give it an id of its own"
+            )
+        places[identifier] = place
+        yield example
 
 
 def _read_file(path: Path) -> Dataset:
@@ -169,40 +282,50 @@ def _read_file(path: Path) -> Dataset:
             raise ValueError(f"{path.name}: {what}")
     if path.suffix.lower() == ".arrow":
         raise ValueError(f"{path.name}: give the folder that save_to_disk wrote, not one file of it")
-    reader = READERS.get(path.suffix.lower(), read_parquet if beginning == b"PAR1" else read_json)
-    with without_collection():
-        dataset = stored(path, lambda: _examples_of(path, reader))
+    named = READERS.get(path.suffix.lower())
+    reader = named or (_read_parquet if beginning == b"PAR1" else _read_json)
+    if path.stat().st_size < LARGE:
+        dataset = rows_to_dataset(list(_examples_of(path, reader)))
+    else:
+        dataset = _cached(path, reader)
     if not len(dataset):
-        raise ValueError(
-            f"{path.name}: split {_split_of(path) or 'validation'!r} holds no examples; is it the right file?"
-        )
+        split = _split_of(path) or "validation"
+        raise ValueError(f"{path.name}: split {split!r} holds no examples; is it the right file?")
     return dataset
 
 
-def _examples_of(path: Path, reader: Callable) -> Iterator[dict]:
+def _examples_of(path: Path, reader: Callable, written: int = 0) -> Iterator[dict]:
+    """The examples of a file. ``written``, the time of its last change, tells the cache one state from another."""
+    with track(_sound(reader(path)), f"Reading {path.name}", unit="examples") as examples:
+        yield from examples
+
+
+def _cached(path: Path, reader: Callable) -> Dataset:
+    """The examples of a large file in the library's cache, mapped into memory."""
+    arguments = {"path": path.resolve(), "reader": reader, "written": path.stat().st_mtime_ns}
     try:
-        yield from sound(lambda: reader(path))
-    except OSError as error:
-        raise ValueError(f"{path.name} could not be read ({error.strerror or error})") from error
+        with library_bars(downloads=False, data=False):
+            return Dataset.from_generator(_examples_of, features=FEATURES, gen_kwargs=arguments)
+    except DatasetGenerationError as error:
+        raise error.__cause__ if isinstance(error.__cause__, ValueError) else error from None
 
 
 def _in_schema(splits: dict[str, Dataset], name: str) -> DatasetDict:
     """Datasets that the library loaded, looked through; those that have the course's schema stay where they are."""
     done = {}
     for split, dataset in splits.items():
-
-        def rows(dataset=dataset, where=f"{name}, split {split!r}"):
-            return dataset_rows(dataset, where)
-
         if not len(dataset):
             raise ValueError(f"{name}: split {split!r} holds no examples; is it the right one?")
-        with track(sound(rows), f"Checking {split}", len(dataset), "examples") as examples:
+        where = f"{name}, split {split!r}"
+        _check_columns(dataset.column_names, where)
+        batches = dataset.with_format("arrow").iter(_ROWS)
+        with track(_sound(_table_rows(batches, where)), f"Checking {split}", len(dataset), "examples") as examples:
             if _has_the_schema(dataset):
                 for _ in examples:
                     pass  # all sound
                 done[split] = dataset.select_columns(list(FEATURES))
             else:
-                done[split] = in_memory(examples)
+                done[split] = rows_to_dataset(list(examples))
     return DatasetDict(done)
 
 
@@ -210,8 +333,30 @@ def _has_the_schema(dataset: Dataset) -> bool:
     if not set(FEATURES) <= set(dataset.column_names) or "is_impossible" in dataset.column_names:
         return False
     kept = dataset.select_columns(list(FEATURES))
-    same = kept.features == FEATURES and kept.data.schema.equals(FEATURES.arrow_schema)
-    return same and not kept.data.column("title").null_count
+    return kept.features == FEATURES and not kept.data.column("title").null_count
+
+
+def _open_saved(folder: Path) -> dict[str, Dataset]:
+    """Split → Dataset (memory-mapped) of a folder that ``save_to_disk`` wrote."""
+    try:
+        loaded = load_from_disk(str(folder))
+        if isinstance(loaded, Dataset):
+            loaded = {str(loaded.split or _split_of(folder) or "validation"): loaded}
+        for dataset in loaded.values():
+            dataset.data.table.validate(full=True)
+        return {split: dataset.with_format(None) for split, dataset in loaded.items()}
+    except Exception as error:  # the library raises many kinds for what it finds in these files
+        raise _damaged(folder.name, error) from error
+
+
+def _check_columns(names: list[str], place: str) -> None:
+    missing = [column for column in _TABLE_COLUMNS if column not in names]
+    if not missing and not {"answers", "answer_text", "is_impossible"} & set(names):
+        missing = ["answers"]
+    if missing:
+        raise ValueError(
+            f"{place}: columns missing: {missing}; SQuAD has them. Found: {shown(', '.join(map(str, names)))}"
+        )
 
 
 def _in_order(splits: dict[str, Dataset]) -> DatasetDict:
@@ -254,3 +399,27 @@ def _from_hub(repository: str) -> DatasetDict:
             "dev*.json instead, or use the embedded source 'mini'"
         ) from error
     return _in_schema(loaded, f"source {repository!r}")
+
+
+def _text(path: Path) -> str:
+    """A file's text, which is UTF-8, with or without a byte order mark."""
+    try:
+        content = path.read_bytes()
+        return content.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        line = content.count(b"\n", 0, error.start) + 1
+        like_utf16 = " (it begins like UTF-16)" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
+        raise ValueError(
+            f"{path.name}: byte {error.start}, in line {line}, is not UTF-8; save the file as UTF-8{like_utf16}"
+        ) from None
+    except OSError as error:
+        raise ValueError(f"{path.name} could not be read ({error.strerror or error})") from error
+
+
+def _damaged(name: str, error: Exception) -> ValueError:
+    return ValueError(f"{name}: damaged or not what its name says ({one_line(error)}); fetch or write it again")
+
+
+def one_line(error: Exception | Warning) -> str:
+    """The kind and the first line of another's error, for a message of one's own."""
+    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"

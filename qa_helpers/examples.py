@@ -1,11 +1,13 @@
-"""What an example is: its columns, how one is made of what a file says, and what may be wrong with it."""
+"""What an example is: its columns, how one is made of a row of a file, and what may be wrong with it."""
 
-from collections.abc import Callable, Iterator
-from contextlib import closing
+from collections.abc import Iterable
 from dataclasses import dataclass
 from numbers import Integral
 
-from datasets import Features, List, Value
+import pyarrow as pa
+from datasets import Dataset, Features, List, Value
+
+from .engine.progress_bars import track
 
 FEATURES = Features(
     {
@@ -17,7 +19,6 @@ FEATURES = Features(
     }
 )
 
-
 _WRITTEN = {
     str: "text",
     int: "a whole number, without quotes or a point",
@@ -26,16 +27,10 @@ _WRITTEN = {
 }
 
 
-class Repeated(dict):
-    """A JSON object in which ``key`` stood twice; which value was meant, nobody knows."""
-
-    key: str
-
-
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with one example: ``kind`` is one of empty_question, empty_context, malformed, empty_answer,
-    misaligned; ``message`` says it in full, with the remedy."""
+    misaligned, duplicate_id; ``message`` says it in full, with the remedy."""
 
     example_id: str
     kind: str
@@ -72,7 +67,7 @@ def example_problems(example: dict) -> list[Problem]:
         elif not text.strip():
             report("empty_answer", "an answer is empty; an unanswerable question has empty lists instead")
         elif not isinstance(context, str):
-            continue  # reported above: there is no text for the answer to stand in
+            continue  # reported above: there is no text for the answer to be in
         elif start < 0 or context[start : start + len(text)] != text:
             at = context[max(start, 0) : max(start, 0) + len(text)]
             right = context.find(text)
@@ -83,129 +78,126 @@ def example_problems(example: dict) -> list[Problem]:
     return found
 
 
-def sound(read: Callable[[], Iterator[tuple[str, dict]]]) -> Iterator[dict]:
-    """The examples of the (place, example) pairs that ``read()`` gives, as long as they are sound and no id occurs twice.
+def check_examples(examples: Iterable[dict]) -> list[Problem]:
+    """Check every example as :func:`example_problems` does, and that no id occurs twice.
 
-    ``read`` is called a second time only to find out where an id was met first.
+    Args:
+        examples: rows of a Dataset, or dicts of the same shape.
+
+    Returns:
+        All problems in order; an empty list means the data is sound.
+    """
+    problems, seen = [], set()
+    with track(examples, "Checking", unit="examples") as counted:
+        for example in counted:
+            problems += example_problems(example)
+            if example["id"] in seen:
+                message = f"example {example['id']!r}: the id occurs twice; make it unique"
+                problems.append(Problem(example["id"], "duplicate_id", message))
+            seen.add(example["id"])
+    return problems
+
+
+def rows_to_dataset(rows: list[dict]) -> Dataset:
+    """Rows in the course's schema → Dataset (in memory).
 
     Raises:
-        ValueError: an example is not sound; the message names the place and the remedy.
+        ValueError: a row lacks a column, or holds what its column cannot; names both.
     """
-    seen = set()
-    with closing(read()) as pairs:
-        for place, example in pairs:
-            for problem in example_problems(example):
-                raise ValueError(f"{place}: {problem.message}")
-            identifier = example["id"]
-            if identifier in seen:
-                first = next(place for place, earlier in read() if earlier["id"] == identifier)
-                raise ValueError(
-                    f"{place}: the id {shown(identifier)} occurs twice, first at {first.partition(': ')[2]}. "
-                    "Answers and scores are told apart by the id: drop one of the two, or give it an id of its own"
-                )
-            seen.add(identifier)
-            yield example
+    for k, row in enumerate(rows):
+        for column in FEATURES:
+            if column not in row:
+                raise ValueError(f"row {k} has no {column!r}; an example has {', '.join(FEATURES)}")
+    try:
+        return Dataset.from_dict({column: [row[column] for row in rows] for column in FEATURES}, features=FEATURES)
+    except (pa.ArrowException, AttributeError, TypeError, ValueError, OverflowError) as error:
+        for k, row in enumerate(rows):
+            if problems := example_problems(row):
+                raise ValueError(f"row {k}: {problems[0].message}") from error
+        raise ValueError(f"the rows do not fit the columns {', '.join(FEATURES)} ({error})") from error
 
 
-def make_example(entry, place: str, context: str | None = None, title: str | None = None) -> dict:
-    """An example of what a file holds: a row, or (with context and title from around it) an item of SQuAD's ``qas``.
+def make_example(row: dict, place: str) -> dict:
+    """An example of what a file says.
 
-    Unknown keys are ignored, and so are ``plausible_answers``. ``is_impossible: true`` means two empty lists, whatever
-    ``answers`` says: some files leave plausible answers there.
+    Args:
+        row: a row of a table, or an item of SQuAD's ``qas`` with the ``context`` and ``title`` around it. Other keys are
+            ignored, and so are ``plausible_answers``; ``is_impossible: true`` means no answer, whatever ``answers`` holds.
+        place: where it is, for messages ("dev.json: data[0]", "train.csv: row 3").
 
     Raises:
         ValueError: a key is missing or of the wrong type; the message names it and ``place``.
     """
-    identifier = str(value_of(entry, "id", (str, int), place))
+    identifier = str(value_of(row, "id", (str, int), place))
     if not identifier.strip():
-        raise ValueError(f"{place_inside(place, 'id')}: the id is empty; give each example an id of its own")
+        raise ValueError(f"{inside(place, 'id')}: the id is empty; give each example an id of its own")
     return {
         "id": identifier,
-        "title": title_of(entry, place) if title is None else title,
-        "context": value_of(entry, "context", str, place) if context is None else context,
-        "question": value_of(entry, "question", str, place),
-        "answers": _answers(entry, place),
+        "title": title_of(row, place),
+        "context": value_of(row, "context", str, place),
+        "question": value_of(row, "question", str, place),
+        "answers": _answers(row, place),
     }
 
 
-def title_of(entry: dict, place: str) -> str:
+def title_of(row: dict, place: str) -> str:
     """The title, which may be missing (then "") or a number."""
-    title = value_of(entry, "title", (str, int), place) if entry.get("title") is not None else ""
-    return str(title)
+    return str(value_of(row, "title", (str, int), place)) if row.get("title") is not None else ""
 
 
-def _answers(entry: dict, place: str) -> dict[str, list]:
-    impossible = entry.get("is_impossible")
+def _answers(row: dict, place: str) -> dict[str, list]:
+    impossible, here = row.get("is_impossible"), inside(place, "answers")
     if impossible is not None and not isinstance(impossible, bool):
-        raise ValueError(
-            f"{place_inside(place, 'is_impossible')}: expected true or false, found {_kind(impossible)}; write one of them"
-        )
+        where = inside(place, "is_impossible")
+        raise ValueError(f"{where}: expected true or false, found {_kind(impossible)}; write one of them")
     if impossible:
         return {"text": [], "answer_start": []}
-    if "answers" in entry or not {"answer_text", "answer_start"} & entry.keys():
-        there = place_inside(place, "answers")
-        if "answers" in entry and entry["answers"] is None:
-            raise ValueError(f"{there}: nothing there; a question without an answer has [], or is_impossible: true")
-        pairs = _pairs(value_of(entry, "answers", (list, dict), place), there)
-    else:  # a table's two columns: one answer, or none
-        there = place
-        pairs = [entry] if entry.get("answer_text") is not None or entry.get("answer_start") is not None else []
-        pairs = [(value_of(x, "answer_text", str, there), value_of(x, "answer_start", int, there)) for x in pairs]
+    if "answers" in row or not {"answer_text", "answer_start"} & row.keys():
+        if "answers" in row and row["answers"] is None:
+            raise ValueError(f"{here}: nothing there; a question without an answer has [], or is_impossible: true")
+        pairs = _pairs(value_of(row, "answers", (list, dict), place), here)
+    elif row.get("answer_text") is None and row.get("answer_start") is None:
+        pairs = []
+    else:  # a table's two columns
+        pairs = [(value_of(row, "answer_text", str, place), value_of(row, "answer_start", int, place))]
     if impossible is False and not pairs:
-        raise ValueError(
-            f"{there}: no answer, but is_impossible is false; add the answer, or set is_impossible to true"
-        )
+        raise ValueError(f"{here}: no answer, but is_impossible is false; add the answer, or set is_impossible to true")
     return {"text": [text for text, _ in pairs], "answer_start": [start for _, start in pairs]}
 
 
-def _pairs(answers: list | dict, there: str) -> list[tuple[str, int]]:
+def _pairs(answers: list | dict, place: str) -> list[tuple[str, int]]:
     """(text, answer_start) of each answer, from SQuAD's list of objects or from the two lists of a dataset's row."""
-    if isinstance(answers, list):
-        places = [f"{there}[{k}]" for k in range(len(answers))]
-        return [(value_of(x, "text", str, p), value_of(x, "answer_start", int, p)) for x, p in zip(answers, places)]
-    texts, starts = value_of(answers, "text", list, there), value_of(answers, "answer_start", list, there)
-    if len(texts) != len(starts):
-        raise ValueError(f"{there}: {len(texts)} texts but {len(starts)} answer_start; each text needs one start")
-    for key, values, kind in (("text", texts, str), ("answer_start", starts, int)):
-        for k, value in enumerate(values):
-            _require(value, kind, f"{place_inside(there, key)}[{k}]")
-    return list(zip(texts, starts))
+    if isinstance(answers, dict):
+        texts, starts = value_of(answers, "text", list, place), value_of(answers, "answer_start", list, place)
+        if len(texts) != len(starts):
+            raise ValueError(f"{place}: {len(texts)} texts but {len(starts)} answer_start; each text needs one start")
+        answers = [{"text": text, "answer_start": start} for text, start in zip(texts, starts)]
+    places = [f"{place}[{k}]" for k in range(len(answers))]
+    return [(value_of(a, "text", str, p), value_of(a, "answer_start", int, p)) for a, p in zip(answers, places)]
 
 
-def value_of(mapping, key: str, kind, place: str):
+def value_of(mapping, key: str, kinds: type | tuple, place: str):
     """``mapping[key]`` if it is there and of the right type; a ValueError that names the place if not."""
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    if isinstance(mapping, Repeated):
-        raise ValueError(
-            f"{place}: the key {shown(mapping.key)} occurs twice in one object; keep the one that is meant"
-        )
+    kinds = kinds if isinstance(kinds, tuple) else (kinds,)
+    expected = " or ".join(kind.__name__ for kind in kinds)
     if not isinstance(mapping, dict) or key not in mapping:
-        raise ValueError(f"{place}: the key {key!r} is missing (expected {_names(kinds)}); add it: SQuAD has it here")
+        raise ValueError(f"{place}: the key {key!r} is missing (expected {expected}); add it: SQuAD has it here")
     value = mapping[key]
-    _require(value, kinds, place_inside(place, key))
+    if not isinstance(value, kinds) or isinstance(value, bool):
+        remedy = " or ".join(_WRITTEN[kind] for kind in kinds)
+        raise ValueError(f"{inside(place, key)}: expected {expected}, found {_kind(value)}; write {remedy}")
     return value
 
 
-def place_inside(place: str, key: str) -> str:
+def inside(place: str, key: str) -> str:
     """The place of a key: "dev.json: data[0].title", but "train.csv: row 3, title"."""
-    return f"{place}.{key}" if place.endswith("]") or place.endswith("answers") else f"{place}, {key}"
+    return f"{place}.{key}" if place.endswith(("]", "answers")) else f"{place}, {key}"
 
 
 def shown(text: str) -> str:
     """Text for a message: quoted, its middle left out if it is long."""
     quoted = repr(text if len(text) <= 1000 else text[:500] + text[-500:])
     return quoted if len(quoted) <= 160 else f"{quoted[:100]} … {quoted[-50:]}"
-
-
-def _require(value, kind, place: str) -> None:
-    kinds = kind if isinstance(kind, tuple) else (kind,)
-    if not isinstance(value, kinds) or isinstance(value, bool):
-        remedy = " or ".join(_WRITTEN[kind] for kind in kinds)
-        raise ValueError(f"{place}: expected {_names(kinds)}, found {_kind(value)}; write {remedy}")
-
-
-def _names(kinds: tuple) -> str:
-    return " or ".join(kind.__name__ for kind in kinds)
 
 
 def _kind(value) -> str:
