@@ -12,40 +12,11 @@ import pytest
 import torch
 from conftest import REPOSITORY
 from safetensors.torch import load_file
-from test_training import SHORT, assert_same_weights
+from support import SHORT, First, LaptopClosed, Stop, assert_same_weights, interrupted
 from transformers import TrainerCallback
 
 from qa_helpers import ExtractiveQA, fine_tune, load_model
 from qa_helpers.training import CHECKPOINTS
-
-
-class LaptopClosed(Exception):
-    pass
-
-
-class Stop(TrainerCallback):
-    """Breaks a run off after a step."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def on_step_end(self, args, state, control, **_):
-        if state.global_step == self.step:
-            raise LaptopClosed
-
-
-class First(TrainerCallback):
-    """Notes the first step that a run takes."""
-
-    step = None
-
-    def on_step_end(self, args, state, control, **_):
-        self.step = self.step or state.global_step
-
-
-def interrupted(checkpoint, tokenizer, examples, config, stop=9, model=None):
-    with pytest.raises(LaptopClosed):
-        fine_tune(model or load_model(checkpoint), tokenizer, examples, None, config, callbacks=[Stop(stop)])
 
 
 @pytest.mark.parametrize("own_class", [True, False])
@@ -115,7 +86,7 @@ def test_a_process_killed_in_the_middle_of_an_epoch_resumes_to_the_same_bits(
     child = subprocess.run([sys.executable, "-c", KILLED, arguments], cwd=REPOSITORY, capture_output=True, text=True)
     assert child.returncode == -signal.SIGKILL, child.stderr
     left = tmp_path / "out" / CHECKPOINTS
-    assert sorted(p.parent.name for p in left.glob("*/history.json")) == ["checkpoint-12", "checkpoint-8"]
+    assert sorted(p.parent.name for p in left.glob("*/trainer_state.json")) == ["checkpoint-12", "checkpoint-8"]
     assert torch.get_num_threads() == 1, "as in the other process"
     fine_tune(load_model(checkpoint), tokenizer, rows, None, config)
     fine_tune(load_model(checkpoint), tokenizer, rows, None, replace(config, output_dir=str(tmp_path / "unbroken")))
@@ -127,7 +98,7 @@ def test_a_checkpoint_that_was_cut_off_while_it_was_written_is_not_used(checkpoi
     config = replace(SHORT, save_every=4, output_dir=str(tmp_path / "out"))
     interrupted(checkpoint, tokenizer, examples, config, stop=9)  # leaves checkpoints at 4 and 8
     torn = tmp_path / "out" / CHECKPOINTS / "checkpoint-8"
-    for name in ("history.json", "trainer_state.json", "optimizer.pt"):
+    for name in ("trainer_state.json", "optimizer.pt"):
         (torn / name).unlink()
     (torn / "model.safetensors").write_bytes(b"half of it")
     resumed, unbroken = load_model(checkpoint), load_model(checkpoint)
@@ -141,9 +112,10 @@ def test_the_history_of_a_resumed_run_is_whole_and_its_seconds_go_on(checkpoint,
     unbroken = fine_tune(load_model(checkpoint), tokenizer, examples, examples, replace(config, output_dir=None, save_every=None))  # fmt: skip
     with pytest.raises(LaptopClosed):
         fine_tune(load_model(checkpoint), tokenizer, examples, examples, config, callbacks=[Stop(9)])
-    saved = tmp_path / "out" / CHECKPOINTS / "checkpoint-8" / "history.json"
-    spent = json.loads(saved.read_text())
-    saved.write_text(json.dumps({**spent, "seconds": spent["seconds"] + 100}))
+    saved = tmp_path / "out" / CHECKPOINTS / "checkpoint-8" / "trainer_state.json"
+    state = json.loads(saved.read_text())
+    state["log_history"][-1]["seconds"] += 100
+    saved.write_text(json.dumps(state))
     resumed = fine_tune(load_model(checkpoint), tokenizer, examples, examples, config)
 
     def without_seconds(history):

@@ -4,43 +4,14 @@ from types import SimpleNamespace
 
 import pytest
 import torch
+from support import SHORT, Poison, assert_close_weights, assert_same_weights, weights
 from transformers import TrainerCallback
 
-from qa_helpers import ExtractiveQA, FineTuneConfig, fine_tune, load_model, load_tokenizer, predict_logits, training
+from qa_helpers import ExtractiveQA, fine_tune, load_model, load_tokenizer, predict_logits, training
 from qa_helpers.engine.sampler import TrainingOrder
 from qa_helpers.engine.whole_files import whole_file, whole_folder
 from qa_helpers.model import half_precision, make_batch
 from qa_helpers.training import CHECKPOINTS, save_model
-
-SHORT = FineTuneConfig(
-    max_steps=12, batch_size=4, learning_rate=1e-3, max_length=40, stride=12, log_every=2, precision="float32", seed=3
-)
-
-
-def weights(model):
-    """Parameter name without the encoder's prefix → values."""
-    return {
-        name.removeprefix("encoder.").removeprefix("bert."): value.clone()
-        for name, value in model.state_dict().items()
-        if "position_ids" not in name
-    }
-
-
-def assert_same_weights(a, b):
-    a, b = weights(a), weights(b)
-    assert a.keys() == b.keys()
-    different = [name for name in a if not torch.equal(a[name], b[name])]
-    assert different == []
-
-
-def assert_close_weights(a, b, start):
-    """They end at the same place, but for rounding: the distance between them is small beside the way they went.
-
-    Rounding cannot be ruled out weight by weight: where a gradient is nearly 0 (the bias of every key), Adam scales its
-    rounding up to full steps.
-    """
-    a, b, start = (torch.cat([value.flatten() for value in weights(model).values()]) for model in (a, b, start))
-    assert (a - b).norm() < 0.05 * (a - start).norm()
 
 
 @pytest.mark.parametrize("own_class", [True, False])
@@ -60,23 +31,11 @@ def test_after_training_in_bfloat16_a_model_computes_in_float32_again(
     features = training.make_features(examples, tokenizer, max_length=40, stride=12)
     for overwrite in (False, True):  # a second training does not wrap the first one's wrapper
         fine_tune(model, tokenizer, examples, examples, replace(config, overwrite=overwrite))
-        assert set(vars(model)) - before <= {"_begun_runs", "_is_accelerate_prepared"}
+        assert set(vars(model)) - before <= {"_is_accelerate_prepared"}
         saved = load_model(tmp_path / "out")
         for ours, theirs in zip(predict_logits(model, features), predict_logits(saved, features)):
             assert all((a == b).all() for a, b in zip(ours, theirs))
     assert wrapped_when_scored == [False] * 4
-
-
-class Poison(TrainerCallback):
-    """Makes the weights NaN after a step, as a diverging run does."""
-
-    def __init__(self, step):
-        self.step = step
-
-    def on_step_end(self, args, state, control, model=None, **_):
-        if state.global_step == self.step:
-            with torch.no_grad():
-                model.qa_outputs.bias.fill_(math.nan)
 
 
 def test_training_lowers_the_loss_and_keeps_a_history(model, tokenizer, examples):
