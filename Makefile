@@ -92,6 +92,7 @@ assets: $(READY)
 		--output-dir qa_helpers/mini/assets/mini-albert
 	OMP_NUM_THREADS=2 $(BIN)/qa-helpers train --source mini --checkpoint mini-bert --epochs 1.8 \
 		--output-dir qa_helpers/mini/assets/mini-bert-qa --half-precision --overwrite
+	cd qa_helpers/mini/assets && sha256sum mini-*/* > ../../../tests/fixtures/shipped.sha256
 	rm -f qa_helpers/mini/assets/family_scores.json
 	$(BIN)/qa-helpers compare --families all --seeds 5 --output-file qa_helpers/mini/assets/family_scores.json
 

@@ -5,7 +5,6 @@ rooms treat all of them alike.
 """
 
 import re
-from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -16,8 +15,6 @@ from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenize
 from transformers.utils import logging as transformers_logging
 
 from .data import looks_like_path, unknown_name
-from .engine.checksums import NAME as CHECKSUMS
-from .engine.checksums import find_damage
 from .engine.progress_bars import bars_shown, library_bars
 
 ASSETS = Path(str(files("qa_helpers"))) / "mini" / "assets"
@@ -103,7 +100,6 @@ def load_tokenizer(checkpoint: str | Path = "mini-bert"):
         ValueError: unknown checkpoint, no network, or a tokenizer that cannot give offsets.
     """
     place = locate(checkpoint)
-    _refuse_damaged(checkpoint, place, lambda name: name.endswith((".json", ".txt", ".model")))
     tokenizer = _from_hub_or_disk(AutoTokenizer.from_pretrained, checkpoint, place)
     require_offsets(tokenizer)
     return settle_tokenizer(tokenizer, _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, place))
@@ -193,11 +189,10 @@ def load_model(
         transformers' ``AutoModelForQuestionAnswering``; ``model.has_trained_head`` tells whether the head came with it.
 
     Raises:
-        ValueError: unknown checkpoint, no network, weights that do not fit the configuration, files that differ from their
-            checksums, or no trained head although ``needs_head``.
+        ValueError: unknown checkpoint, no network, weights that do not fit the configuration, a file that cannot be read, or
+            no trained head although ``needs_head``.
     """
     place = locate(checkpoint)
-    _refuse_damaged(checkpoint, place)
     # A checkpoint stored in half precision (deberta-v3, our own) would otherwise load as such: dtype="auto" is the
     # default of transformers 5. Training needs float32 weights; autocast lowers the precision of single operations.
     options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
@@ -223,16 +218,6 @@ def load_model(
         )
     model.has_trained_head = not head
     return model.eval()
-
-
-def _refuse_damaged(checkpoint, place: str, takes: Callable[[str], bool] = lambda name: True) -> None:
-    """Raise a ValueError if a folder's files are not those that its list of checksums (if it has one) is about."""
-    damage = find_damage(place, takes) if Path(place).is_dir() else None
-    if damage:
-        raise ValueError(
-            f"checkpoint {str(checkpoint)!r} is damaged: {damage}. Copy or make it again; if the change was meant, delete "
-            f"{CHECKSUMS} in its folder"
-        )
 
 
 def _from_hub_or_disk(load, checkpoint, place: str, **options):

@@ -61,9 +61,6 @@ def train(
     epochs: Annotated[float, typer.Option(help="Passes over the training data.")] = 2.0,
     max_steps: Annotated[int | None, typer.Option(help="Stop after so many optimizer steps.")] = None,
     batch_size: Annotated[int, typer.Option(help="Windows that a device takes at once.")] = 16,
-    batch_tokens: Annotated[
-        int | None, typer.Option(help="Instead: tokens that a device takes at once, in windows of similar length.")
-    ] = None,
     gradient_accumulation: Annotated[int, typer.Option(help="Batches of each device per optimizer step.")] = 1,
     learning_rate: Annotated[
         float | None, typer.Option(help="Peak learning rate; default 5e-5, or 1e-3 for the mini checkpoints.")
@@ -75,14 +72,8 @@ def train(
     align_to_words: AlignToWords = None,
     seed: Annotated[int, typer.Option(help="Of shuffling, dropout and the new head.")] = 42,
     precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or float32.")] = "auto",
-    compile_model: Annotated[
-        bool, typer.Option("--compile", help="torch.compile: minutes at the start, faster steps on a GPU.")
-    ] = False,
     save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints to resume from.")] = None,
     resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint in output-dir.")] = True,
-    lower_learning_rate: Annotated[
-        bool, typer.Option("--lower-learning-rate", help="Continue with a learning rate lower than before.")
-    ] = False,
     overwrite: Annotated[bool, typer.Option(help="Replace a finished model in output-dir.")] = False,
     half_precision: Annotated[bool, typer.Option(help="Save in half precision: half the size.")] = False,
     log_every: Annotated[int, typer.Option(help="Steps between entries of the history.")] = 10,
@@ -106,7 +97,6 @@ def train(
         epochs=epochs,
         max_steps=max_steps,
         batch_size=batch_size,
-        batch_tokens=batch_tokens,
         gradient_accumulation=gradient_accumulation,
         learning_rate=learning_rate or (1e-3 if small else 5e-5),
         max_length=max_length,
@@ -116,12 +106,10 @@ def train(
         align_to_words=small if align_to_words is None else align_to_words,
         seed=seed,
         precision=precision,
-        compile=compile_model,
         log_every=log_every,
         save_every=save_every,
         output_dir=output_dir,
         resume=resume,
-        lower_learning_rate=lower_learning_rate,
         overwrite=overwrite,
     )
     console.print(f"Training {checkpoint} on {len(data['train']):,} examples of {source}")

@@ -29,8 +29,6 @@ class FineTuneConfig:
         epochs: passes over the training features; ``max_steps`` (optimizer steps), if given, overrides it.
         batch_size: features that a device takes at once; ``gradient_accumulation`` such batches, of all devices, make an
             optimizer step.
-        batch_tokens: instead of ``batch_size``: batches of similar length are filled up to so many tokens, padding
-            included, so that short windows use a GPU as fully as long ones.
         learning_rate: peak; rises linearly over ``warmup`` (a share of all steps), then falls linearly to 0.
         weight_decay, max_grad_norm: AdamW's decay and the norm gradients are clipped to.
         max_length, stride: tokens per window and shared between windows (see ``make_features``).
@@ -46,15 +44,10 @@ class FineTuneConfig:
         resume: continue from the last checkpoint found in ``output_dir``, if settings, training data and starting
             weights are those it was made with. If the run has come to its end there (and kept checkpoints on the way),
             take its model instead of training again.
-        lower_learning_rate: continue also where ``learning_rate`` is lower than it was: the way on from the last good
-            checkpoint after a loss that was not a number. The schedule keeps its shape. (If the run diverged long before,
-            delete the last checkpoint's folder to go on from the one before.)
         overwrite: replace a finished model in ``output_dir``.
         precision: "auto" (autocast on a GPU: bfloat16 where it computes in it, float16 with scaled losses on an older
             one; float32 on a CPU), "bf16" (on a CPU it pays only where the processor multiplies in it: AMX, AVX-512 BF16),
             "fp16" (on a GPU only) or "float32".
-        compile: let ``torch.compile`` merge small operations first. It takes minutes at the start, so it pays in long runs
-            on a GPU only; windows are then padded to multiples of 64 tokens, since each length is compiled by itself.
         progress: whether the run says how many steps it will take and shows progress bars; None does in a notebook and on
             a terminal (see ``bars.py``).
     """
@@ -62,7 +55,6 @@ class FineTuneConfig:
     epochs: float = 2.0
     max_steps: int | None = None
     batch_size: int = 16
-    batch_tokens: int | None = None
     gradient_accumulation: int = 1
     learning_rate: float = 5e-5
     warmup: float = 0.1
@@ -81,10 +73,8 @@ class FineTuneConfig:
     save_every: int | None = None
     output_dir: str | None = None
     resume: bool = True
-    lower_learning_rate: bool = False
     overwrite: bool = False
     precision: str = "auto"
-    compile: bool = False
     progress: bool | None = None
 
 

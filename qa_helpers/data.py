@@ -165,7 +165,9 @@ def _read_json_lines(path: Path) -> Iterator[tuple[str, dict]]:
             except RecursionError:
                 raise ValueError(f"{place}: nested too deeply; look for a run of brackets") from None
             except json.JSONDecodeError as error:
-                raise ValueError(f"{place}: not valid JSON at column {error.colno} ({error.msg}); is it cut off?") from None
+                raise ValueError(
+                    f"{place}: not valid JSON at column {error.colno} ({error.msg}); is it cut off?"
+                ) from None
 
 
 def _read_csv(path: Path) -> Iterator[tuple[str, dict]]:

@@ -7,7 +7,7 @@ from torch import nn
 
 from .data import rows_to_dataset
 from .decoding import Prediction, decode_answers
-from .engine.processes import all_shares, own_share
+from .engine.processes import all_shares, state
 from .features import make_features
 from .metrics import Scores, score
 from .model import predict_logits
@@ -25,9 +25,6 @@ class Evaluation:
         batch_size: as for :func:`qa_helpers.predict_logits`.
         progress: whether long work shows a progress bar; None does in a notebook and on a terminal.
         decoding: as for :func:`qa_helpers.decode_answers`: ``n_best``, ``max_answer_length`` and so on.
-
-    Attributes:
-        windows: features of this process.
     """
 
     def __init__(
@@ -42,8 +39,8 @@ class Evaluation:
     ):
         self.examples = examples if isinstance(examples, Dataset) else rows_to_dataset(list(examples))
         self.batch_size, self.progress, self.decoding = batch_size, progress, decoding
-        share = own_share(len(self.examples))
-        self.own = self.examples.select(share) if len(share) < len(self.examples) else self.examples
+        with state().split_between_processes(self.examples) as own:
+            self.own = own
         cut = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride}
         self.features = make_features(self.own, labels=False, progress=progress, **cut) if len(self.own) else None
         self.windows = len(self.features or ())

@@ -125,8 +125,8 @@ def model(checkpoint):
 
 @pytest.fixture(scope="session")
 def unbroken(checkpoint, tokenizer, examples):
-    """A model trained with the short settings of test_training.py, without a break; to compare with, not to train on."""
-    from test_training import SHORT
+    """A model trained with the short settings of support.py, without a break; to compare with, not to train on."""
+    from support import SHORT
 
     from qa_helpers import fine_tune, load_model
 

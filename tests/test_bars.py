@@ -11,8 +11,7 @@ import nbformat
 import pytest
 from conftest import REPOSITORY
 from nbclient import NotebookClient
-from test_resume import LaptopClosed, Stop
-from test_training import SHORT
+from support import SHORT, LaptopClosed, Stop
 from tqdm.auto import tqdm
 from transformers import TrainerCallback
 
@@ -155,7 +154,7 @@ def test_a_resumed_run_is_estimated_from_where_it_goes_on():
     assert estimate.seconds()[1] == pytest.approx(1 + 2 * 600 / 100 / 3)
 
 
-@pytest.mark.parametrize("changes", [{}, {"gradient_accumulation": 2}, {"batch_tokens": 90}])
+@pytest.mark.parametrize("changes", [{}, {"gradient_accumulation": 2}])
 def test_the_tokens_of_the_plan_are_those_that_are_computed(monkeypatch, model, tokenizer, examples, changes):
     plans, computed, make_plan = [], [], _training_bar.plan_training
 

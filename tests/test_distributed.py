@@ -122,19 +122,3 @@ def test_one_process_and_several_take_the_same_steps():
             sorted(row for piece in pieces if piece.weight for row in piece.rows) for pieces in zip(*parts)
         ]
     assert steps[1] == steps[2] == steps[3]
-
-
-def test_batches_by_tokens_are_full_and_as_many_in_every_epoch():
-    lengths = np.random.default_rng(0).integers(20, 385, 500).tolist()
-    order = TrainingOrder(lengths, 1, seed=2, batch_tokens=4096)
-    epochs = []
-    for order.epoch in range(3):
-        pieces = list(order)
-        assert len(pieces) == len(order)
-        assert sorted(row for piece in pieces for row in piece.rows) == list(range(500))
-        sizes = [len(piece.rows) * max(lengths[row] for row in piece.rows) for piece in pieces]
-        assert max(sizes) <= 4096 and sum(sizes) < 1.05 * sum(lengths)
-        assert np.mean(sizes) > 0.9 * 4096
-        assert all(piece.weight == 1 for piece in pieces)
-        epochs.append([piece.rows for piece in pieces])
-    assert epochs[0] != epochs[1] != epochs[2]

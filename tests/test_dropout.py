@@ -9,8 +9,8 @@ from pathlib import Path
 
 import pytest
 import torch
+from support import SHORT, assert_same_weights
 from test_lesson_05 import CONFIGS, SIZES, batch_for
-from test_training import SHORT, assert_same_weights
 from torch.nn.functional import dropout, scaled_dot_product_attention
 from transformers import AutoModelForQuestionAnswering, ElectraConfig, TrainerCallback
 

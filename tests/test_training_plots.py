@@ -83,7 +83,7 @@ def test_only_a_kernel_has_a_display(monkeypatch, shell, shows):
 
 
 def test_the_live_curve_follows_a_real_run(model, tokenizer, examples, displayed):
-    from test_training import SHORT
+    from support import SHORT
 
     from qa_helpers import fine_tune
 

@@ -1,18 +1,11 @@
-"""What to say when a computation fails: out of memory, or a loss that is not a number."""
+"""What to say when the memory of the machine or of the GPU is used up: which batch it was, and what to try next."""
 
-import gc
 import traceback
 from collections.abc import Iterator
 from contextlib import contextmanager
 
-_OUT_OF_MEMORY = ("DefaultCPUAllocator", "CUBLAS_STATUS_ALLOC_FAILED", "bad_alloc", "CUDA out of memory")
-
-
-def is_out_of_memory(error: BaseException) -> bool:
-    """Whether an error says that memory, of the machine or of the GPU, is used up."""
-    if isinstance(error, MemoryError) or type(error).__name__ == "OutOfMemoryError":  # torch's own, on a GPU
-        return True
-    return isinstance(error, RuntimeError) and any(words in str(error) for words in _OUT_OF_MEMORY)
+from accelerate.utils import release_memory
+from accelerate.utils.memory import should_reduce_batch_size
 
 
 @contextmanager
@@ -29,28 +22,23 @@ def explain_out_of_memory(doing: str, windows: int, tokens: int, remedy: str) ->
     try:
         yield
     except (RuntimeError, MemoryError) as error:
-        if not is_out_of_memory(error):
+        if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
             raise
         told = str(error).strip().splitlines()
         traceback.clear_frames(error.__traceback__)  # a notebook keeps the traceback, and that the tensors
-        _release()
+        release_memory()
         raise ValueError(
             f"out of memory while {doing}, with a batch of {windows:,} windows of {tokens:,} tokens: {remedy}"
             + (f" ({told[0][:200]})" if told else "")
         ) from error
 
 
-def smaller_batches(batch_size: int, gradient_accumulation: int, max_length: int, batch_tokens: int | None) -> str:
+def smaller_batches(batch_size: int, gradient_accumulation: int, max_length: int) -> str:
     """The settings to try after a batch of training did not fit in memory."""
-    half = None
-    if batch_tokens:
-        half = f"batch_tokens={batch_tokens // 2}" if batch_tokens >= 2 * max_length else None
-    elif batch_size > 1:
-        half = f"batch_size={batch_size // 2}"
-    if half:
+    if batch_size > 1:
         return (
-            f"try {half} with gradient_accumulation={2 * gradient_accumulation}, which makes a step of smaller pieces. "
-            "(Other settings are another run: where one is unfinished in output_dir, add resume=False)"
+            f"try batch_size={batch_size // 2} with gradient_accumulation={2 * gradient_accumulation}, which makes a step "
+            "of smaller pieces. (Other settings are another run: where one is unfinished in output_dir, add resume=False)"
         )
     return f"one window at a time is too much, so try shorter ones: max_length={max_length // 2}, and half the stride"
 
@@ -60,11 +48,3 @@ def fewer_at_once(batch_size: int) -> str:
     if batch_size > 1:
         return f"try batch_size={batch_size // 2}; the logits are the same"
     return "one window at a time is too much, so make features with a shorter max_length"
-
-
-def _release() -> None:
-    import torch
-
-    gc.collect()
-    if torch.cuda.is_available():
-        torch.cuda.empty_cache()

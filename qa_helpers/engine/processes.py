@@ -1,4 +1,4 @@
-"""Several processes, as ``accelerate launch`` and ``torchrun`` start them: who writes, who waits, what is shared out.
+"""Several processes, as ``accelerate launch`` and ``torchrun`` start them: who writes, who waits, what all of them know.
 
 With one process all of this does nothing. torch and Accelerate are loaded where they are needed: the command line asks
 :func:`is_main` before it loads either.
@@ -44,12 +44,6 @@ def decided_by_main(decide: Callable):
     if found[1] is not None:
         raise found[1]
     return found[0]
-
-
-def own_share(count: int) -> range:
-    """This process's part of ``count`` things: neighbouring ones, in order, as evenly as can be."""
-    here, everywhere = state().process_index, state().num_processes
-    return range(count * here // everywhere, count * (here + 1) // everywhere)
 
 
 def all_shares(own: list) -> list:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from copy import copy
 from itertools import count
+from math import ceil
 from typing import NamedTuple
 
 import numpy as np
@@ -13,14 +14,11 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 
 
 class Piece(NamedTuple):
-    """What one process computes at once.
+    """What one process computes at once: the ``rows`` of the features.
 
-    Attributes:
-        rows: of the features.
-        weight: of their mean loss. With it, the mean over the pieces of a step (over processes and accumulated batches) is
-            the mean over all windows of the step, also where its pieces differ in size.
-        length: tokens of the longest window that any process has at the same time. All pad to it, since the library's
-            loss takes a softmax over the padding, too, and so depends on how much there is.
+    ``weight`` is that of their mean loss: with it, the mean over the pieces of a step (over processes and accumulated
+    batches) is the mean over its windows. ``length`` is that of the longest window that any process has at the same time.
+    All pad to it, since the library's loss takes a softmax over the padding, too, and so depends on how much there is.
     """
 
     rows: list[int]
@@ -37,55 +35,38 @@ class TrainingOrder(Sampler, TrainerCallback):
 
     Args:
         lengths: tokens of each window.
-        batch_size: windows in a piece.
-        accumulation: pieces of one process that add up to a step.
+        batch_size: windows in a piece; ``accumulation``: pieces of one process that add up to a step.
         seed: of the order; each epoch has its own.
         group: windows of similar length together, which leaves little padding.
-        batch_tokens: instead of ``batch_size``: a piece is filled up to so many tokens, padding included.
         process, processes: which of how many.
     """
 
     def __init__(
-        self,
-        lengths: Sequence[int],
-        batch_size: int,
-        accumulation: int = 1,
-        seed: int = 0,
-        group: bool = True,
-        batch_tokens: int | None = None,
-        process: int = 0,
-        processes: int = 1,
+        self, lengths: Sequence[int], batch_size: int, accumulation=1, seed=0, group=True, process=0, processes=1
     ):
         self.lengths, self.batch_size, self.accumulation = [int(n) for n in lengths], batch_size, accumulation
-        self.seed, self.group, self.batch_tokens = seed, group, batch_tokens
-        self.process, self.processes = process, processes
+        self.seed, self.group, self.process, self.processes = seed, group, process, processes
+        self.windows_per_step = batch_size * accumulation * processes
         self.epoch = 0
 
     def on_epoch_begin(self, args, state, control, **_):
         self.epoch = int(state.epoch)  # a resumed run begins within an epoch: 1.4 is the second
 
     def __len__(self) -> int:
-        if self.batch_tokens:
-            return -(-len(self._filled(np.arange(len(self.lengths)))) // self.processes)
-        return -(-len(self.lengths) // (self.batch_size * self.processes))
+        return ceil(len(self.lengths) / (self.batch_size * self.processes))
 
     def __iter__(self) -> Iterator[Piece]:
-        batches = self.batches()
-        together = self.accumulation * self.processes
-        for first in range(0, len(batches), together):
-            step = batches[first : first + together]
-            if (
-                len(step) % self.processes
-            ):  # an epoch's last windows: dealt out evenly, so that no process waits for another
-                pieces = -(-len(step) // self.processes) * self.processes
-                step = [list(part) for part in np.array_split(np.concatenate(step), pieces)]
-            windows = sum(map(len, step))
-            for first_of_all in range(0, len(step), self.processes):
-                at_once = step[first_of_all : first_of_all + self.processes]
+        order = self._shuffled()
+        for first in range(0, len(order), self.windows_per_step):
+            step = order[first : first + self.windows_per_step]
+            # Of an epoch's last windows, too, every process takes the same number of pieces, or the others would wait.
+            rounds = ceil(len(step) / (self.batch_size * self.processes))
+            pieces = [piece.tolist() for piece in np.array_split(step, rounds * self.processes)]
+            for k in range(0, len(pieces), self.processes):
+                at_once = pieces[k : k + self.processes]
                 rows, length = at_once[self.process], max(self.lengths[row] for rows in at_once for row in rows)
-                # A process without windows computes one for company, which counts for nothing.
-                company = at_once[0][:1]
-                yield Piece([int(row) for row in rows] or company, len(rows) * len(step) / windows, length)
+                # A process that no window is left for computes a dummy batch with weight zero.
+                yield Piece(rows or step[:1], len(rows) * len(pieces) / len(step), length)
 
     def tokens(self, steps: int) -> list[int]:
         """For each of the first so many steps of a run, how many tokens this process computes, padding included."""
@@ -96,29 +77,9 @@ class TrainingOrder(Sampler, TrainerCallback):
             if len(counted) >= steps:
                 return counted[:steps]
 
-    def batches(self) -> list[list[int]]:
-        """Windows of this epoch in batches; those of all processes."""
+    def _shuffled(self) -> list[int]:
+        """All windows in the order of this epoch."""
         generator = torch.Generator().manual_seed(self.seed + self.epoch)
-        if self.batch_tokens:
-            shuffled = torch.randperm(len(self.lengths), generator=generator).numpy()
-            batches = self._filled(shuffled)
-            return [batches[k] for k in torch.randperm(len(batches), generator=generator).tolist()]
         if self.group:
-            together = self.batch_size * self.accumulation * self.processes
-            order = get_length_grouped_indices(self.lengths, together, generator=generator)
-        else:
-            order = torch.randperm(len(self.lengths), generator=generator).tolist()
-        return [order[k : k + self.batch_size] for k in range(0, len(order), self.batch_size)]
-
-    def _filled(self, order: np.ndarray) -> list[list[int]]:
-        """Windows from the longest to the shortest, those of equal length in the given order, in batches of as many as
-        ``batch_tokens`` holds. How many batches there are does not depend on the order."""
-        lengths = np.array(self.lengths)[order]
-        batches, longest = [[]], 0
-        for place in np.argsort(-lengths, kind="stable"):
-            longest = longest or lengths[place]
-            if batches[-1] and (len(batches[-1]) + 1) * longest > self.batch_tokens:
-                batches.append([])
-                longest = lengths[place]
-            batches[-1].append(int(order[place]))
-        return batches
+            return get_length_grouped_indices(self.lengths, self.windows_per_step, generator=generator)
+        return torch.randperm(len(self.lengths), generator=generator).tolist()

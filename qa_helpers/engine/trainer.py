@@ -1,22 +1,32 @@
-"""What the course adds to transformers' ``Trainer``: its own order of windows, batches without detours, and a history."""
+"""What the course adds to transformers' ``Trainer``: its own order of windows, scores on the way, and errors that say which
+batch failed and how to go on."""
 
+import math
+import shutil
 import time
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 import torch
 from torch import nn
 from torch.utils.data import DataLoader, Dataset
-from transformers import TrainerCallback, TrainerState
+from transformers import Trainer, TrainerCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
+from transformers.trainer_callback import PrinterCallback
 
+from ..evaluation import Evaluation
 from ..metrics import Scores
 from ..model import LABELS, MODEL_INPUTS, make_batch
 from .columns import list_columns
-from .resume import write_history
+from .out_of_memory import explain_out_of_memory, smaller_batches
+from .resume import explain_damage, whole_checkpoints
 from .sampler import Piece, TrainingOrder
-from .watched import WatchedTrainer
+from .training_bar import TrainingBar
+from .whole_files import checkpoint_size, explain_full_disk
+
+_CHECK_EVERY = 10  # steps between looks at the loss on a GPU, which has to wait for each look
+_HISTORY = ("step", "epoch", "seconds", "loss", "learning_rate", "grad_norm", "exact_match", "f1")
 
 
 class WindowBatches(Dataset):
@@ -31,6 +41,7 @@ class WindowBatches(Dataset):
     def __init__(self, features, tokenizer, multiple: int = 1):
         self.inputs = list_columns(features, MODEL_INPUTS)
         self.labels = {name: np.array(features[name]) for name in LABELS}
+        self.names = features["example_id"]
         self.tokenizer, self.multiple = tokenizer, multiple
 
     def __len__(self) -> int:
@@ -42,20 +53,60 @@ class WindowBatches(Dataset):
         batch = make_batch(columns, self.tokenizer, multiple=self.multiple, at_least=piece.length)
         return {**batch, "weight": torch.tensor(piece.weight)}
 
+    def names_of(self, ids: torch.Tensor, mask: torch.Tensor) -> list[str]:
+        """The examples that the windows of a batch are from, found by their tokens: batches themselves carry no names."""
+        wanted = {tuple(row[kept.bool()].tolist()) for row, kept in zip(ids.cpu(), mask.cpu())}
+        rows = zip(self.names, self.inputs["input_ids"])
+        return list(dict.fromkeys(name for name, row in rows if tuple(row.tolist()) in wanted))
 
-class CourseTrainer(WatchedTrainer):
-    """The library's, with an order of its own for the training windows (``train_dataset`` is a ``WindowBatches``)."""
 
-    order: TrainingOrder
+class CourseTrainer(Trainer):
+    """The library's trainer, with the course's order of windows and what to do about a loss that is not a number, no memory,
+    a full disk and a damaged checkpoint.
+
+    Args:
+        model, args: as for the library's trainer.
+        windows: to train on, in ``order``.
+        max_length: of the windows, for the advice where memory does not suffice.
+        evaluation: scores the model, as often as ``args`` say and at the end; None never does.
+        bar: shows how far the training is.
+        callbacks: see :func:`qa_helpers.fine_tune`.
+    """
+
+    def __init__(
+        self,
+        model: nn.Module,
+        args,
+        windows: WindowBatches,
+        order: TrainingOrder,
+        max_length: int,
+        evaluation: Evaluation | None,
+        bar: TrainingBar,
+        callbacks: Sequence[TrainerCallback],
+    ):
+        tell = [order, bar, UnwrappedForward(), *callbacks]
+        # An evaluation takes the place of the library's own data set: `evaluate` below is all that uses it.
+        super().__init__(model=model, args=args, train_dataset=windows, eval_dataset=evaluation, callbacks=tell,
+                         processing_class=windows.tokenizer)  # fmt: skip
+        self.remove_callback(PrinterCallback)  # it prints every log entry; the history keeps them instead
+        self.order, self.max_length, self.bar = order, max_length, bar
+        self.listeners = [callback.on_history for callback in callbacks if hasattr(callback, "on_history")]
+        self.unchecked: list[tuple] = []  # losses that nobody has looked at yet, and their batches
+        self.begun, self.scores, self.scored_step = time.perf_counter(), None, -1
 
     def train_from(self, checkpoint: Path | None) -> None:
         """Train from the beginning, or from a checkpoint on."""
-        reached = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME)) if checkpoint else None
-        if reached and reached.global_step >= reached.max_steps:  # train() would take a step too many
+        self.begun = time.perf_counter()
+        if checkpoint is None:
+            self.train()
+            return
+        reached = TrainerState.load_from_json(str(checkpoint / TRAINER_STATE_NAME))
+        self.begun -= reached.log_history[-1]["seconds"]
+        if reached.global_step < reached.max_steps:
+            self.train(resume_from_checkpoint=str(checkpoint))
+        else:  # train() would take a step too many
             self._load_from_checkpoint(str(checkpoint))
             self.state = reached
-        else:
-            self.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
 
     def get_train_dataloader(self) -> DataLoader:
         # Not prepared by Accelerate, which would deal the batches out among the processes: the order has done that.
@@ -71,77 +122,118 @@ class CourseTrainer(WatchedTrainer):
 
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         weight = inputs.pop("weight")
-        loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
+        with self.accelerator.autocast():
+            loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
         return (loss[0] * weight, loss[1]) if return_outputs else loss * weight
 
+    def training_step(self, model, inputs, *arguments, **options):
+        step, ids, args = self.state.global_step + 1, inputs["input_ids"], self.args
+        remedy = smaller_batches(args.per_device_train_batch_size, args.gradient_accumulation_steps, self.max_length)
+        with explain_out_of_memory(f"training, at step {step}", *ids.shape, remedy):
+            loss = super().training_step(model, inputs, *arguments, **options)
+        self.unchecked.append((step, loss.detach(), ids, inputs["attention_mask"]))
+        if loss.device.type == "cpu" or len(self.unchecked) >= _CHECK_EVERY:
+            self.check_losses()
+        return loss
 
-def take_off_autocast(model: nn.Module) -> dict:
-    """Let a model compute in its own number format again: Accelerate wraps autocast around its ``forward`` to train it in
-    half precision, and leaves it there.
+    def check_losses(self) -> None:
+        """Raise a ValueError if a loss since the last look is not a finite number."""
+        pending, self.unchecked = self.unchecked, []
+        values = torch.stack([loss for _, loss, *_ in pending]).tolist() if pending else []
+        for value, (step, _, *batch) in zip(values, pending):
+            if not math.isfinite(value):
+                names = ", ".join(map(repr, self.train_dataset.names_of(*batch)))
+                raise ValueError(
+                    f"the loss is {value} at step {step}, in a batch of windows of the examples {names}: training diverged, or "
+                    f"one of these is odd. Lower the learning rate (now {self.args.learning_rate:g}) or look at the examples. "
+                    f"{self._next_try()}"
+                )
 
-    Returns:
-        What was taken off; ``vars(model).update(...)`` puts it on again.
+    def evaluate(self, *_, **__) -> dict[str, float]:
+        """EM and F1, as a new entry of the history."""
+        with self.bar.scoring():
+            self.scores, _ = self.eval_dataset.run(self.model)
+        self.scored_step = step = self.state.global_step
+        # A run resumed from its very last step is scored a second time.
+        history = self.state.log_history
+        self.state.log_history = [entry for entry in history if "f1" not in entry or entry["step"] != step]
+        metrics = {"exact_match": self.scores.exact_match, "f1": self.scores.f1}
+        self.log(dict(metrics))
+        self.control = self.callback_handler.on_evaluate(self.args, self.state, self.control, metrics)
+        return metrics
+
+    def final_scores(self) -> Scores | None:
+        """Scores of the weights that the training has ended with, measured once; None without an evaluation."""
+        if self.eval_dataset is not None and self.scored_step != self.state.global_step:
+            self.evaluate()
+        return self.scores
+
+    def log(self, logs: dict[str, float], start_time: float | None = None) -> None:
+        self.check_losses()  # before a loss that is not a number goes into the history
+        logs["seconds"] = time.perf_counter() - self.begun
+        super().log(logs, start_time)
+        if "loss" in logs or "f1" in logs:
+            for tell in self.listeners:
+                tell(history_of(self.state), self.state.max_steps)
+
+    def _save_checkpoint(self, *arguments, **options):
+        self.log({})  # checks the losses, and notes the seconds that a resumed run has behind it
+        step = self.state.global_step
+        if not all(torch.isfinite(p).all() for p in self.model.parameters()):
+            raise ValueError(
+                f"the weights are not finite after step {step}, which is not saved: training diverged. Lower the learning rate "
+                f"(now {self.args.learning_rate:g}). {self._next_try()}"
+            )
+        folder = Path(self.args.output_dir) / f"checkpoint-{step}"
+        try:
+            with explain_full_disk(folder, checkpoint_size(self.model)):
+                super()._save_checkpoint(*arguments, **options)
+        except BaseException:
+            shutil.rmtree(folder, ignore_errors=True)  # half of a checkpoint is of no use, and takes the room
+            raise
+
+    def _load_from_checkpoint(self, checkpoint, model=None):
+        with explain_damage(checkpoint):
+            super()._load_from_checkpoint(checkpoint, model)
+
+    def _load_optimizer_and_scheduler(self, checkpoint):
+        with explain_damage(checkpoint):
+            super()._load_optimizer_and_scheduler(checkpoint)
+
+    def _load_rng_state(self, checkpoint):
+        with explain_damage(checkpoint):
+            super()._load_rng_state(checkpoint)
+
+    def _next_try(self) -> str:
+        kept = whole_checkpoints(Path(self.args.output_dir))
+        if not kept:
+            return "Nothing was saved yet: load the model again before the next try, its weights are spoilt"
+        return (
+            f"{kept[-1].name} is kept until the next try. That one is another run: load the model again (its weights are "
+            "spoilt) and add resume=False (--no-resume)"
+        )
+
+
+class UnwrappedForward(TrainerCallback):
+    """Takes the wrapper off again that Accelerate puts around a model's ``forward`` to train it in half precision.
+
+    It would stay on the model after training, and scores on the way should be those of what will be saved. ``compute_loss``
+    does the same for the training alone. (Accelerate's ``unwrap_model`` takes transformers' own decorators off, too.)
     """
-    taken = {name: vars(model)[name] for name in ("forward", "_original_forward") if name in vars(model)}
-    if "_original_forward" not in taken:
-        return {}
-    del model._original_forward, model.forward
-    original = taken["_original_forward"]
-    if getattr(original, "__func__", None) is not type(model).forward:  # somebody had put another one there before
-        model.forward = original
-    return taken
+
+    def on_train_begin(self, args, state, control, model=None, **_):
+        original = vars(model).pop("_original_forward", None)
+        if original is not None:
+            del model.forward
+            if model.forward != original:  # somebody had put another one there before
+                model.forward = original
 
 
 def _as_it_is(batch):
     return batch
 
 
-class History(TrainerCallback):
-    """Keeps what Trainer logs, and measures EM/F1 at intervals."""
-
-    def __init__(self, config, evaluate: Callable[[], Scores] | None, listeners: Sequence[Callable] = ()):
-        self.config, self.evaluate, self.listeners = config, evaluate, listeners
-        self.rows: list[dict] = []
-        self.start, self.earlier = time.perf_counter(), 0.0  # earlier: seconds spent before an interruption
-        self.scored_step, self.scores = -1, None
-
-    def on_train_begin(self, args, state, control, **_):
-        self.start = time.perf_counter()
-
-    def on_save(self, args, state, control, **_):
-        if state.is_world_process_zero:
-            write_history(Path(args.output_dir) / f"checkpoint-{state.global_step}", self.rows, self.seconds())
-
-    def seconds(self) -> float:
-        return self.earlier + time.perf_counter() - self.start
-
-    def on_log(self, args, state, control, logs=None, **_):
-        entry = {k: logs[k] for k in ("loss", "learning_rate", "grad_norm") if logs and k in logs}
-        if entry:
-            self._add(state, entry)
-
-    def on_step_end(self, args, state, control, **_):
-        every = self.config.evaluate_every
-        if self.evaluate and every and every != "epoch" and state.global_step % every == 0:
-            self._score(state)
-
-    def on_epoch_end(self, args, state, control, **_):
-        if self.evaluate and self.config.evaluate_every == "epoch":
-            self._score(state)
-
-    def finish(self, state) -> Scores | None:
-        """Scores of the final weights (measured once)."""
-        if self.evaluate and self.scored_step != state.global_step:
-            self._score(state)
-        return self.scores
-
-    def _score(self, state):
-        self.scores, self.scored_step = self.evaluate(), state.global_step
-        # A run resumed from its very last step is scored a second time.
-        self.rows = [row for row in self.rows if "f1" not in row or row["step"] != state.global_step]
-        self._add(state, {"exact_match": self.scores.exact_match, "f1": self.scores.f1})
-
-    def _add(self, state, entry: dict):
-        self.rows.append({"step": state.global_step, "epoch": state.epoch, "seconds": self.seconds(), **entry})
-        for tell in self.listeners:
-            tell(self.rows, state.max_steps)
+def history_of(state: TrainerState) -> list[dict]:
+    """The entries of ``FineTuneResult.history``: those that the trainer has logged with a loss or scores."""
+    entries = [entry for entry in state.log_history if "loss" in entry or "f1" in entry]
+    return [{name: entry[name] for name in _HISTORY if name in entry} for entry in entries]

@@ -168,7 +168,7 @@ def plan_training(
     )
     epoch = -(-len(order) // order.accumulation)
     scored_after = _scored_after(steps, epoch, config.evaluate_every) if questions else set()
-    line = _line(steps, steps / epoch, config, order, questions, len(scored_after))
+    line = _line(steps, steps / epoch, order, questions, len(scored_after))
     plan = Plan(line, order.tokens(steps), scored_after, scored_tokens)
     size = model.config
     weights = 12 * size.num_hidden_layers * size.hidden_size**2  # of the encoder's layers, about
@@ -182,13 +182,11 @@ def _scored_after(steps: int, epoch: int, every: int | str | None) -> set[int]:
     return {*range(every, steps + 1, every), steps} if every else {steps}
 
 
-def _line(steps: int, epochs: float, config, order: TrainingOrder, questions: int, scored: int) -> str:
+def _line(steps: int, epochs: float, order: TrainingOrder, questions: int, scored: int) -> str:
     """``500 steps of 16 windows (2 epochs over 4,012 windows), scored 4 times on 1,000 questions``."""
-    together = order.accumulation * order.processes
-    size = f"up to {together * config.batch_tokens:,} tokens" if config.batch_tokens else None
-    size = size or _count(together * config.batch_size, "window")
     share = f"{epochs:.3g} epoch{'' if epochs == 1 else 's'} over" if epochs >= 1 else f"{100 * epochs:.2g}% of"
-    line = f"{_count(steps, 'step')} of {size} ({share} {_count(len(order.lengths), 'window')})"
+    size, all_windows = _count(order.windows_per_step, "window"), _count(len(order.lengths), "window")
+    line = f"{_count(steps, 'step')} of {size} ({share} {all_windows})"
     often = {1: "once", 2: "twice"}.get(scored, f"{scored} times")
     return f"{line}, scored {often} on {_count(questions, 'question')}" if questions else line
 

@@ -118,6 +118,31 @@ def require_space(path: str | Path, needed: int, what: str) -> None:
         )
 
 
+def checkpoint_size(model) -> int:
+    """Bytes of a checkpoint: the weights, and AdamW's two numbers for each that is trained."""
+    return model_size(model) + 2 * sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
+
+
+def model_size(model) -> int:
+    """Bytes of the weights, as they are saved."""
+    return sum(p.numel() * p.element_size() for p in model.parameters())
+
+
+def require_space_for_run(model, output_dir: str | Path, checkpoints: Path | None) -> None:
+    """Raise a ValueError before a run starts that its disk has no room for.
+
+    Args:
+        model: to be saved in ``output_dir``.
+        checkpoints: the folder that checkpoints go to; None where there will be none. The library removes the oldest
+            of two after the new one is written, so there are three for a moment.
+    """
+    if checkpoints is None:
+        require_space(output_dir, model_size(model), "the model")
+        return
+    there = len(list(checkpoints.glob("checkpoint-*")))
+    require_space(output_dir, max(3 - there, 1) * checkpoint_size(model), "saving the run (three checkpoints)")
+
+
 def is_full_disk(error: BaseException) -> bool:
     """Whether an error, of whatever library, says that there is no room to write."""
     if isinstance(error, OSError):

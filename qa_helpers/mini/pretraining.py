@@ -24,7 +24,6 @@ from transformers.trainer_callback import PrinterCallback
 
 from ..checkpoints import load_model, load_tokenizer, settle_tokenizer
 from ..data import unknown_name
-from ..engine.checksums import write_checksums
 from ..engine.training_bar import Plan, TrainingBar
 from ..engine.whole_files import whole_folder
 from ..features import make_features
@@ -154,7 +153,6 @@ def pretrain(
     with whole_folder(output_dir) as partial:
         encoder.half().save_pretrained(partial)  # half the size; load_model reads it as float32
         tokenizer.save_pretrained(partial)
-        write_checksums(partial)
     return history
 
 

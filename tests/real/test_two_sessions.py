@@ -4,16 +4,17 @@ That is what happens in Colab with a folder on Google Drive: the kernel is gone,
 """
 
 import json
-import queue
 from pathlib import Path
 
 import nbformat
 import pytest
 import torch
-from jupyter_client.manager import start_new_kernel
+from kernel import Kernel
 from run_notebooks import ROOT
 from safetensors.torch import load_file
 from test_lessons_walked import random_bert, settings, sources  # noqa: F401 (fixtures)
+
+from qa_helpers.engine.resume import whole_checkpoints
 
 TRAINING = "result = qa.fine_tune("
 SLOWLY = """
@@ -50,45 +51,13 @@ def cells_up_to_the_training() -> list[str]:
     return code[: next(k for k, source in enumerate(code) if TRAINING in source) + 1]
 
 
-class Session:
-    """A kernel that cells are run in, until it is closed or dies."""
-
-    def __init__(self):
-        self.manager, self.client = start_new_kernel(kernel_name="python3", cwd=str(ROOT / "notebooks"))
-
-    def run(self, source: str, stop_when=lambda: False) -> str | None:
-        """What a cell prints; None if the kernel was killed because ``stop_when()`` became true."""
-        request, printed = self.client.execute(source), []
-        while True:
-            if stop_when():
-                self.manager.shutdown_kernel(now=True)
-                return None
-            try:
-                message = self.client.get_iopub_msg(timeout=0.05)
-            except queue.Empty:
-                continue
-            if message["parent_header"].get("msg_id") != request:
-                continue
-            kind, content = message["msg_type"], message["content"]
-            assert kind != "error", "\n".join(content["traceback"])
-            if kind == "stream":
-                printed.append(content["text"])
-            if kind == "status" and content["execution_state"] == "idle":
-                return "".join(printed)
-
-    def close(self):
-        self.client.stop_channels()
-        if self.manager.is_alive():
-            self.manager.shutdown_kernel(now=True)
-
-
 @pytest.fixture
 def session():
     """Opens sessions, and closes what is left of them."""
     opened = []
 
-    def open_one() -> Session:
-        opened.append(Session())
+    def open_one() -> Kernel:
+        opened.append(Kernel(ROOT / "notebooks"))
         return opened[-1]
 
     yield open_one
@@ -96,12 +65,13 @@ def session():
         one.close()
 
 
-def play(session: Session) -> dict:
+def play(session: Kernel) -> dict:
     """Run the tour up to its training: F1, the steps in its history, and how many were taken in this session."""
     *before, training = cells_up_to_the_training()
-    for source in [*before, COUNTED, training]:
-        session.run(source)
-    return json.loads(session.run(REPORT))
+    for source in [*before, COUNTED, training, REPORT]:
+        printed, error = session.run(source)
+        assert error is None, error
+    return json.loads(printed)
 
 
 def test_the_same_cells_in_a_new_session_go_on(session, sources, random_bert, tmp_path, monkeypatch):  # noqa: F811
@@ -113,8 +83,13 @@ def test_the_same_cells_in_a_new_session_go_on(session, sources, random_bert, tm
     *before, training = cells_up_to_the_training()
     first = session()
     for source in [*before, SLOWLY]:
-        first.run(source)
-    assert first.run(training, stop_when=lambda: list(drive.glob("*/checkpoints/*-15/history.json"))) is None
+        assert first.run(source)[1] is None
+
+    def step_15_is_kept():
+        kept = (path for folder in drive.glob("*/checkpoints") for path in whole_checkpoints(folder))
+        return any(path.name == "checkpoint-15" for path in kept)
+
+    assert first.run(training, stop_when=step_15_is_kept)[1] == "killed"
     run = next(drive.iterdir())
     assert not (run / "config.json").exists(), "the first session should not have come to the end"
 
