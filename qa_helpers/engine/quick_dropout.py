@@ -6,38 +6,44 @@ the processor's cache; they are computed a second time for the backward pass ins
 (Dao et al. 2022). PyTorch has such attention for a CPU, too, but only where nothing is dropped.
 """
 
-import threading
-import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 
 import torch
 from torch import Tensor, nn
-from torch.library import Library
 from torch.nn.functional import scaled_dot_product_attention
 from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import AttentionMaskInterface
 
 ATTENTION = "window_by_window"
-# Encoders whose attention is compared with PyTorch's in tests/test_dropout.py; any other keeps its own.
+# Encoders whose attention is compared with PyTorch's in tests/test_quick_dropout.py; any other keeps its own.
 MODEL_TYPES = ("bert", "roberta", "albert", "distilbert", "electra")
-
-_lock, _users, _library = threading.Lock(), 0, None
 
 
 @contextmanager
 def quick_dropout(model: nn.Module) -> Iterator[None]:
-    """Within it, dropout on the CPU is quick: its random numbers (in the whole process) and the attention of ``model``.
+    """Within it, the dropout of a model on the CPU is quick: that of its ``nn.Dropout`` modules and of its attention.
 
     The numbers come from PyTorch's generator, so ``torch.manual_seed`` and a checkpoint's state of it hold. They are other
-    numbers than PyTorch's dropout would draw, and the same on every processor. Without dropout nothing changes.
+    numbers than PyTorch's dropout would draw, and the same on every processor. Where nothing is dropped, or the model is
+    on another device, nothing changes.
     """
+    if next(model.parameters()).device.type != "cpu":
+        yield
+        return
     config = model.config
     rates = [getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout")]
     encoder = model if isinstance(model, PreTrainedModel) else getattr(model, "encoder", None)  # of an ExtractiveQA
     ours = config.model_type in MODEL_TYPES and config._attn_implementation == "sdpa" and any(rates)
     ours = ours and isinstance(encoder, PreTrainedModel) and not getattr(config, "is_decoder", False)
-    _replace_bernoulli()
+    swapped = [
+        (parent, name, module)
+        for parent in model.modules()
+        for name, module in parent.named_children()
+        if type(module) is nn.Dropout and module.p > 0
+    ]
+    for parent, name, module in swapped:
+        setattr(parent, name, QuickDropout(module.p).train(module.training))
     if ours:
         encoder.set_attn_implementation(ATTENTION)
     try:
@@ -45,44 +51,28 @@ def quick_dropout(model: nn.Module) -> Iterator[None]:
     finally:
         if ours:
             encoder.set_attn_implementation("sdpa")
-        _restore_bernoulli()
+        for parent, name, module in swapped:
+            setattr(parent, name, module.train(parent.training))
 
 
-def _replace_bernoulli() -> None:
-    global _users, _library
-    with _lock:
-        _users += 1
-        if _users == 1:
-            _library = Library("aten", "IMPL")
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")  # that an operation of PyTorch is replaced: so it should be
-                _library.impl("bernoulli_.float", draw, "CPU")
-
-
-def _restore_bernoulli() -> None:
-    global _users, _library
-    with _lock:
-        _users -= 1
-        if not _users:
-            _library._destroy()
-            _library = None
-
-
-def draw(into: Tensor, p: float = 0.5, *, generator: torch.Generator | None = None) -> Tensor:
-    """Fill a tensor with ones, each with probability ``p`` (to the nearest 1/65,536), and zeros; as ``bernoulli_``.
-
-    Raises:
-        ValueError: ``p`` is not a probability.
-    """
-    if not 0 <= p <= 1:
-        raise ValueError(f"a probability is between 0 and 1, got p={p}")
+def draw(into: Tensor, p: float) -> Tensor:
+    """Fill a tensor with ones, each with probability ``p`` (to the nearest 1/65,536), and zeros."""
     below = round(p * 2**16)
     if below in (0, 2**16):
         return into.fill_(below >> 16)
     count = into.numel()
-    bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None, generator=generator)
+    bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
     drawn = bits.view(torch.int16)[:count].view(into.shape)  # four numbers from -32,768 to 32,767 in each
     return torch.lt(drawn, below - 2**15, out=into)
+
+
+class QuickDropout(nn.Dropout):
+    """Dropout whose mask is drawn by :func:`draw`."""
+
+    def forward(self, values: Tensor) -> Tensor:
+        if not self.training:
+            return values
+        return values * draw(torch.empty_like(values), 1 - self.p).div_(1 - self.p)
 
 
 class _WindowAttention(torch.autograd.Function):
