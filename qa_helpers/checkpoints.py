@@ -102,7 +102,7 @@ def load_tokenizer(checkpoint: str | Path = "mini-bert"):
     place = locate(checkpoint)
     tokenizer = _from_hub_or_disk(AutoTokenizer.from_pretrained, checkpoint, place)
     require_offsets(tokenizer)
-    return settle_tokenizer(tokenizer, _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, place))
+    return settle_tokenizer(tokenizer, load_config(checkpoint))
 
 
 def settle_tokenizer(tokenizer, config):
@@ -133,24 +133,23 @@ def _split_typed_special_tokens(tokenizer) -> None:
         backend.pre_tokenizer = pre_tokenizers.Sequence([backend.pre_tokenizer, cut])
 
 
-def local_config(checkpoint: str | Path):
-    """The configuration of a shipped checkpoint or of a folder; None for one on the hub.
-
-    Raises:
-        ValueError: unknown checkpoint, or a folder that holds none.
-    """
-    place = locate(checkpoint)
-    return _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, place) if Path(place).is_dir() else None
-
-
-def layer_weights(checkpoint: str | Path) -> int:
-    """About how many weights a token meets on its way through the encoder's layers (ALBERT's shared layer counts each
-    time): twelve squares of the hidden size a layer. The size that decides how long training takes.
+def load_config(checkpoint: str | Path):
+    """A checkpoint's configuration.
 
     Raises:
         ValueError: unknown checkpoint, or no network.
     """
-    config = _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, locate(checkpoint))
+    return _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, locate(checkpoint))
+
+
+def is_local(checkpoint: str | Path) -> bool:
+    """Whether a checkpoint is shipped or in a folder, so that no network is needed."""
+    return Path(locate(checkpoint)).is_dir()
+
+
+def layer_weights(config) -> int:
+    """About how many weights a token meets on its way through the encoder's layers (ALBERT's shared layer counts each
+    time): twelve squares of the hidden size a layer. The size that decides how long training takes."""
     return 12 * config.num_hidden_layers * config.hidden_size**2
 
 

@@ -3,9 +3,12 @@
 Heavy imports stand inside the commands, so that ``--help`` answers at once.
 """
 
+import inspect
 import json
 import sys
 import time
+from collections.abc import Callable
+from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
 
@@ -14,6 +17,7 @@ from rich.console import Console
 from rich.markup import escape
 from rich.table import Table
 
+from .course import FineTuneConfig, setup
 from .engine.processes import is_main
 
 app = typer.Typer(
@@ -36,82 +40,61 @@ Checkpoint = Annotated[str, typer.Option(help="A shipped name (mini-bert), a hub
 TrainedCheckpoint = Annotated[
     str, typer.Option(help="A fine-tuned model: a folder, a hub id or a shipped name (mini-bert-qa).")
 ]
-MaxLength = Annotated[int | None, typer.Option(help="Tokens per window; default 384, or 256 for the mini checkpoints.")]
-Stride = Annotated[
-    int | None,
-    typer.Option(
-        help="Tokens shared by neighbouring windows; default a third of max-length (a quarter for the mini checkpoints)."
-    ),
-]
-MaxAnswerLength = Annotated[int, typer.Option(help="Longest answer in tokens.")]
-NullThreshold = Annotated[
-    float | None, typer.Option(help="Answer '' where null score - best score exceeds this (SQuAD 2.0).")
-]
-AlignToWords = Annotated[
-    bool | None, typer.Option(help="Widen answers to whole words; default only for the mini checkpoints.")
-]
 Limit = Annotated[int | None, typer.Option(help="Use only the first N examples of each split.")]
 
 
+SUITED = ("learning_rate", "max_length", "stride", "align_to_words")  # their defaults depend on source and checkpoint
+
+
+def with_settings(*names: str):
+    """Give a command an option for each of these fields of :class:`FineTuneConfig`; it gets them as ``**settings``.
+
+    Those of :data:`SUITED` are None unless they are given.
+    """
+
+    def add(command: Callable) -> Callable:
+        parameters = [p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
+        for field in fields(FineTuneConfig):
+            if field.name in names:
+                suited = field.name in SUITED
+                help = field.metadata["help"] + (" Default: what suits source and checkpoint." if suited else "")
+                kind = Annotated[field.type | None if suited else field.type, typer.Option(help=help)]
+                default = None if suited else field.default
+                parameters.append(
+                    inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
+                )
+        command.__signature__ = inspect.Signature(parameters)
+        return command
+
+    return add
+
+
 @app.command(epilog="Example: qa-helpers train --source mini --checkpoint mini-bert --output-dir runs/first --epochs 1")
+@with_settings(
+    *(field.name for field in fields(FineTuneConfig) if field.name not in ("evaluate_every", "output_dir", "progress"))
+)
 def train(
     source: Source = "mini",
     checkpoint: Checkpoint = "mini-bert",
     output_dir: Annotated[str, typer.Option(help="Where the fine-tuned model goes.")] = "runs/model",
-    epochs: Annotated[float, typer.Option(help="Passes over the training data.")] = 2.0,
-    max_steps: Annotated[int | None, typer.Option(help="Stop after so many optimizer steps.")] = None,
-    batch_size: Annotated[int, typer.Option(help="Windows that a device takes at once.")] = 16,
-    gradient_accumulation: Annotated[int, typer.Option(help="Batches of each device per optimizer step.")] = 1,
-    learning_rate: Annotated[
-        float | None, typer.Option(help="Peak learning rate; default 5e-5, or 1e-3 for the mini checkpoints.")
-    ] = None,
-    max_length: MaxLength = None,
-    stride: Stride = None,
-    max_answer_length: MaxAnswerLength = 30,
-    null_threshold: NullThreshold = None,
-    align_to_words: AlignToWords = None,
-    seed: Annotated[int, typer.Option(help="Of shuffling, dropout and the new head.")] = 42,
-    precision: Annotated[str, typer.Option(help="auto, bf16, fp16 or float32.")] = "auto",
-    save_every: Annotated[int | None, typer.Option(help="Steps between checkpoints to resume from.")] = None,
-    resume: Annotated[bool, typer.Option(help="Continue from the last checkpoint in output-dir.")] = True,
-    overwrite: Annotated[bool, typer.Option(help="Replace a finished model in output-dir.")] = False,
     half_precision: Annotated[bool, typer.Option(help="Save in half precision: half the size.")] = False,
-    log_every: Annotated[int, typer.Option(help="Steps between entries of the history.")] = 10,
     history: Annotated[
         Path | None, typer.Option(help="Write the history (loss, learning rate, scores, by step) as JSON.")
     ] = None,
     limit: Limit = None,
+    **settings,
 ):
     """Fine-tune a checkpoint on a source's train split and score it on the validation split."""
     from .checkpoints import load_model, load_tokenizer
     from .data import load_squad
     from .engine.whole_files import write_whole
-    from .training import FineTuneConfig, fine_tune
+    from .training import fine_tune
 
     data = _limited(load_squad(source), limit)
     if "train" not in data:
         raise ValueError(f"source {source!r} has no train split; it holds {', '.join(data)}")
-    tokenizer, model = load_tokenizer(checkpoint), load_model(checkpoint, seed=seed)
-    max_length, stride, small = _window(model, max_length, stride)
-    config = FineTuneConfig(
-        epochs=epochs,
-        max_steps=max_steps,
-        batch_size=batch_size,
-        gradient_accumulation=gradient_accumulation,
-        learning_rate=learning_rate or (1e-3 if small else 5e-5),
-        max_length=max_length,
-        stride=stride,
-        max_answer_length=max_answer_length,
-        null_threshold=null_threshold,
-        align_to_words=small if align_to_words is None else align_to_words,
-        seed=seed,
-        precision=precision,
-        log_every=log_every,
-        save_every=save_every,
-        output_dir=output_dir,
-        resume=resume,
-        overwrite=overwrite,
-    )
+    tokenizer, model = load_tokenizer(checkpoint), load_model(checkpoint, seed=settings["seed"])
+    config = FineTuneConfig(**_suited(source, checkpoint, settings), output_dir=output_dir)
     console.print(f"Training {checkpoint} on {len(data['train']):,} examples of {source}")
     result = fine_tune(model, tokenizer, data["train"], data.get("validation"), config)
     losses = [row["loss"] for row in result.history if "loss" in row]
@@ -130,21 +113,17 @@ def train(
 
 
 @app.command(epilog="Example: qa-helpers evaluate --source mini --checkpoint runs/first")
+@with_settings("max_length", "stride", "n_best", "max_answer_length", "null_threshold", "align_to_words")
 def evaluate(
     source: Source = "mini",
     checkpoint: TrainedCheckpoint = "mini-bert-qa",
     split: Annotated[str, typer.Option(help="Which split to score.")] = "validation",
     batch_size: Annotated[int, typer.Option(help="Windows at once.")] = 32,
-    max_length: MaxLength = None,
-    stride: Stride = None,
-    n_best: Annotated[int, typer.Option(help="Candidates per example.")] = 20,
-    max_answer_length: MaxAnswerLength = 30,
-    null_threshold: NullThreshold = None,
-    align_to_words: AlignToWords = None,
     predictions: Annotated[
         Path | None, typer.Option(help="Write id -> answer as JSON, the format of SQuAD's own scripts.")
     ] = None,
     limit: Limit = None,
+    **settings,
 ):
     """Score a fine-tuned model: EM and F1, best over all acceptable answers."""
     from .checkpoints import load_model, load_tokenizer
@@ -158,11 +137,8 @@ def evaluate(
         raise ValueError(f"source {source!r} has no split {split!r}; it holds {', '.join(data)}")
     examples = _limited(data, limit)[split]
     tokenizer, model = load_tokenizer(checkpoint), load_model(checkpoint, needs_head=True)
-    max_length, stride, small = _window(model, max_length, stride)
-    widen = small if align_to_words is None else align_to_words
     start = time.perf_counter()
-    limits = {"n_best": n_best, "max_answer_length": max_answer_length, "null_threshold": null_threshold}
-    evaluation = Evaluation(examples, tokenizer, max_length, stride, batch_size, **limits, align_to_words=widen)
+    evaluation = Evaluation(examples, tokenizer, batch_size=batch_size, **_suited(source, checkpoint, settings))
     scores, answers = evaluation.run(model.to(state().device))
     seconds = time.perf_counter() - start
     console.print(f"{split}: {scores}, {evaluation.windows:,} windows in {seconds:.0f} s")
@@ -280,13 +256,13 @@ def _limited(data, limit: int | None):
     return type(data)({split: rows.select(range(min(limit, len(rows)))) for split, rows in data.items()})
 
 
-def _window(model, max_length: int | None, stride: int | None) -> tuple[int, int, bool]:
-    """Window length and stride that suit a model, and whether it is one of the course's small ones."""
-    from .checkpoints import longest_input
-
-    small = model.config.hidden_size <= 128
-    max_length = max_length or min(384, longest_input(model.config) or 384)
-    return max_length, (max_length // (4 if small else 3)) if stride is None else stride, small
+def _suited(source: str, checkpoint: str, settings: dict) -> dict:
+    """Settings in which what was not given is what the course takes for this source and checkpoint."""
+    suited = setup(source, checkpoint, seed=settings.get("seed", 0)).fine_tune_config()
+    own = {name: getattr(suited, name) for name in SUITED if name in settings and settings[name] is None}
+    if own.get("stride") and settings["max_length"]:  # a shorter window, the same share of it
+        own["stride"] = settings["max_length"] * suited.stride // suited.max_length
+    return settings | own
 
 
 def _save_halved(model, tokenizer, output_dir: str) -> None:

@@ -8,12 +8,9 @@ column for each pace. A lesson asks by the experiment's name::
 """
 
 import os
-from dataclasses import dataclass
+from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
-
-from .data import MINI_NAMES, load_squad, unknown_name
-from .engine.progress_bars import bars_shown, set_library_bars
 
 MINI_MAX_LENGTH, MINI_STRIDE = 256, 64  # most passages of the mini corpus fit one window; the long ones need several
 SIZES = ("trial", "quick", "full")
@@ -21,61 +18,57 @@ DRIVE = "/content/drive/MyDrive/extractive-qa"  # where a notebook in Colab keep
 SMALL_ENCODER = 3_000_000  # weights in the layers; the course's own have about 400,000, bert-base has 85 million
 
 
+def setting(default, help: str):
+    """A field with the sentence that explains it, here and on the command line."""
+    return field(default=default, metadata={"help": help})
+
+
 @dataclass(frozen=True)
 class FineTuneConfig:
     """Settings of one fine-tuning run.
 
     Attributes:
-        epochs: passes over the training features; ``max_steps`` (optimizer steps), if given, overrides it.
-        batch_size: features that a device takes at once; ``gradient_accumulation`` such batches, of all devices, make an
-            optimizer step.
-        learning_rate: peak; rises linearly over ``warmup`` (a share of all steps), then falls linearly to 0.
-        weight_decay, max_grad_norm: AdamW's decay and the norm gradients are clipped to.
-        max_length, stride: tokens per window and shared between windows (see ``make_features``).
-        max_answer_length, n_best: limits of decoding when evaluating; ``null_threshold`` for SQuAD 2.0;
-            ``align_to_words`` widens answers to whole words (see ``decode_answers``).
-        seed: of shuffling and dropout.
-        group_by_length: batch windows of similar length together, which leaves little padding.
-        evaluate_every: optimizer steps between EM/F1 on ``eval_examples``, or "epoch" for the end of every epoch; None
-            only at the end of the run.
-        log_every: optimizer steps between entries of the history.
-        save_every: optimizer steps between checkpoints; None saves only the result. Needs ``output_dir``.
-        output_dir: where the result (and unfinished work) goes; None keeps the result in memory only.
-        resume: continue from the last checkpoint found in ``output_dir``, if settings, training data and starting
-            weights are those it was made with. If the run has come to its end there (and kept checkpoints on the way),
-            take its model instead of training again.
-        overwrite: replace a finished model in ``output_dir``.
-        precision: "auto" (autocast on a GPU: bfloat16 where it computes in it, float16 with scaled losses on an older
-            one; float32 on a CPU), "bf16" (on a CPU it pays only where the processor multiplies in it: AMX, AVX-512 BF16),
-            "fp16" (on a GPU only) or "float32".
-        progress: whether the run says how many steps it will take and shows progress bars; None does in a notebook and on
-            a terminal (see ``bars.py``).
     """
 
-    epochs: float = 2.0
-    max_steps: int | None = None
-    batch_size: int = 16
-    gradient_accumulation: int = 1
-    learning_rate: float = 5e-5
-    warmup: float = 0.1
-    weight_decay: float = 0.01
-    max_grad_norm: float = 1.0
-    max_length: int = 384
-    stride: int = 128
-    max_answer_length: int = 30
-    n_best: int = 20
-    null_threshold: float | None = None
-    align_to_words: bool = False
-    seed: int = 42
-    group_by_length: bool = True
-    evaluate_every: int | str | None = None
-    log_every: int = 10
-    save_every: int | None = None
-    output_dir: str | None = None
-    resume: bool = True
-    overwrite: bool = False
-    precision: str = "auto"
-    progress: bool | None = None
+    epochs: float = setting(2.0, "Passes over the training windows.")
+    max_steps: int | None = setting(None, "Stop after so many optimizer steps, whatever the epochs.")
+    batch_size: int = setting(16, "Windows that a device takes at once.")
+    gradient_accumulation: int = setting(1, "Batches of each device per optimizer step.")
+    learning_rate: float = setting(5e-5, "Peak learning rate: a linear rise over the warm-up, then a linear fall to 0.")
+    warmup: float = setting(0.1, "Share of all steps in which the learning rate rises.")
+    weight_decay: float = setting(0.01, "AdamW's decay of the weights.")
+    max_grad_norm: float = setting(1.0, "Gradients are clipped to this norm.")
+    max_length: int = setting(384, "Tokens per window, question included.")
+    stride: int = setting(128, "Context tokens that neighbouring windows share.")
+    max_answer_length: int = setting(30, "Longest answer in tokens.")
+    n_best: int = setting(20, "Candidates kept for each example when it is scored.")
+    null_threshold: float | None = setting(
+        None, "Answer '' where null score - best score exceeds this (SQuAD 2.0); without it, always answer."
+    )
+    align_to_words: bool = setting(False, "Widen answers to whole words.")
+    seed: int = setting(42, "Of shuffling and dropout.")
+    group_by_length: bool = setting(True, "Batch windows of similar length together, which leaves little padding.")
+    evaluate_every: int | str | None = setting(
+        None, "Steps between EM/F1 on the evaluation examples, or 'epoch'; None scores only at the end."
+    )
+    log_every: int = setting(10, "Steps between entries of the history.")
+    save_every: int | None = setting(None, "Steps between checkpoints to resume from; needs an output directory.")
+    output_dir: str | None = setting(
+        None, "Where the fine-tuned model and unfinished work go; None keeps it in memory."
+    )
+    resume: bool = setting(
+        True,
+        "Continue from the last checkpoint in the output directory, if settings, data and starting weights are those it "
+        "was made with; a run that has come to its end there is taken instead of being repeated.",
+    )
+    overwrite: bool = setting(False, "Replace a finished model in the output directory.")
+    precision: str = setting(
+        "auto", "auto (half precision on a GPU, float32 on a CPU), bf16, fp16 (on a GPU only) or float32."
+    )
+    progress: bool | None = setting(None, "Show bars and estimates; None does in a notebook and on a terminal.")
+
+
+FineTuneConfig.__doc__ += "".join(f"    {f.name}: {f.metadata['help']}\n    " for f in fields(FineTuneConfig))
 
 
 @dataclass(frozen=True)
@@ -176,14 +169,16 @@ class Course:
     @property
     def is_mini(self) -> bool:
         """Whether the embedded corpus is in use (its facts are invented; its runs take minutes on a laptop)."""
+        from .data import MINI_NAMES
+
         return self.source in MINI_NAMES
 
     @cached_property
     def is_small_encoder(self) -> bool:
         """Whether the checkpoint is an encoder like the course's own, which trains on a CPU in minutes."""
-        from .checkpoints import layer_weights
+        from .checkpoints import layer_weights, load_config
 
-        return layer_weights(self.checkpoint) < SMALL_ENCODER
+        return layer_weights(load_config(self.checkpoint)) < SMALL_ENCODER
 
     @property
     def pace(self) -> str:
@@ -200,12 +195,16 @@ class Course:
         Raises:
             ValueError: there is no experiment of that name.
         """
+        from .data import unknown_name
+
         if experiment not in AMOUNTS:
             raise ValueError(unknown_name("experiment", experiment, AMOUNTS, "a new row in course.AMOUNTS"))
         return AMOUNTS[experiment][self.pace]
 
     def load_data(self):
         """The examples: a DatasetDict with ``train`` and ``validation``."""
+        from .data import load_squad
+
         return load_squad(self.source)
 
     def examples_for(self, experiment: str, data) -> tuple:
@@ -314,9 +313,8 @@ def setup(
     Args:
         source: as in :func:`qa_helpers.load_squad`; default: the environment's ``QA_SOURCE``, then ``"mini"``.
         checkpoint: as in :func:`qa_helpers.load_model`; default: ``QA_CHECKPOINT``, then ``"mini-bert"``.
-        size: ``"quick"`` (the default; on one GPU the tour takes about ten minutes and a later lesson about twenty),
-            ``"full"`` (the published recipe: hours on a small GPU) or ``"trial"`` (a few steps, to see that everything
-            runs); default: ``QA_SIZE``, then ``"quick"``. The embedded corpus has one size.
+        size: ``"quick"`` (sized so that the tour should take about ten minutes on one GPU and a later lesson about
+            twenty), ``"full"`` (the published recipe) or ``"trial"`` (a few steps, to see that everything runs); default: ``QA_SIZE``, then ``"quick"``. The embedded corpus has one size.
         folder: where long runs keep checkpoints, so that they go on after an interruption; ``"drive"`` in Colab mounts
             Google Drive and takes a folder there. Default: ``QA_FOLDER``, then ``runs`` for size "full", else none.
 
@@ -328,6 +326,9 @@ def setup(
     """
     import torch
     import transformers
+
+    from .data import MINI_NAMES, unknown_name
+    from .engine.progress_bars import bars_shown, set_library_bars
 
     source = source or os.environ.get("QA_SOURCE") or "mini"
     checkpoint = checkpoint or os.environ.get("QA_CHECKPOINT") or "mini-bert"
@@ -348,10 +349,10 @@ def setup(
 def _window(checkpoint: str) -> tuple[int, int]:
     """384 tokens sharing 128, as in the published recipes; less where a local checkpoint has fewer positions. (The hub's
     are not asked: that needs a network, and the usual ones have 512.)"""
-    from .checkpoints import local_config, longest_input
+    from .checkpoints import is_local, load_config, longest_input
 
-    config = local_config(checkpoint)
-    longest = min(384, config and longest_input(config) or 384)
+    known = longest_input(load_config(checkpoint)) if is_local(checkpoint) else None
+    longest = min(384, known or 384)
     return longest, longest // 3
 
 

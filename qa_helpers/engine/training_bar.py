@@ -14,6 +14,7 @@ from torch import nn
 from tqdm.auto import tqdm
 from transformers import TrainerCallback
 
+from ..checkpoints import layer_weights
 from ..evaluation import Evaluation
 from .columns import lengths_of, list_column
 from .progress_bars import bars_shown, close_bar, open_bar, say
@@ -171,7 +172,7 @@ def plan_training(
     line = _line(steps, steps / epoch, order, questions, len(scored_after))
     plan = Plan(line, order.tokens(steps), scored_after, scored_tokens)
     size = model.config
-    weights = 12 * size.num_hidden_layers * size.hidden_size**2  # of the encoder's layers, about
+    weights = layer_weights(size)
     work = plan.work() + len(scored_after) * SCORING * scored_tokens
     return None if config.progress is None and work * weights < TINY else plan
 

@@ -209,20 +209,22 @@ def choose_checkpoints(course) -> tuple[dict[str, str], list[str]]:
     if course.is_mini:
         return {family.name: family.mini for family in FAMILIES.values()}, []
     own, reachable = family_of(course.checkpoint), hub_answers()
-    checkpoints, replaced = {}, []
-    for family in FAMILIES.values():
-        checkpoints[family.name] = course.checkpoint if family == own else family.hub
-        if family == own:
-            continue
-        cached = isinstance(try_to_load_from_cache(family.hub, "model.safetensors"), str)
-        try:
-            if not (reachable or cached):
-                raise ValueError(f"{family.hub} cannot be reached")
-            load_tokenizer(family.hub)
-        except ValueError:
-            checkpoints[family.name] = family.mini
-            replaced.append(family.name)
-    return checkpoints, replaced
+    course.load_tokenizer()
+    checkpoints = {family.name: family.hub for family in FAMILIES.values() if _is_loadable(family.hub, reachable)}
+    if own:
+        checkpoints[own.name] = course.checkpoint
+    replaced = [family.name for family in FAMILIES.values() if family.name not in checkpoints]
+    return {family.name: checkpoints.get(family.name, family.mini) for family in FAMILIES.values()}, replaced
+
+
+def _is_loadable(checkpoint: str, hub_is_reachable: bool) -> bool:
+    if not hub_is_reachable and not isinstance(try_to_load_from_cache(checkpoint, "model.safetensors"), str):
+        return False
+    try:
+        load_tokenizer(checkpoint)
+    except ValueError:
+        return False
+    return True
 
 
 def real_sized(family: str) -> PreTrainedModel:
