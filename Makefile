@@ -80,7 +80,8 @@ nbval: $(READY)
 	@if test -s build/network.txt; then echo "notebooks reached for:"; sort -u build/network.txt; exit 1; fi
 
 lint: $(READY)
-	$(BIN)/python -m ruff check qa_helpers tests tools
+	$(BIN)/python -m ruff check qa_helpers tests tools notebooks
+	$(BIN)/python -m ruff format --check --quiet qa_helpers tests tools notebooks
 
 # One thread each: a small model gains little from two, and the weights' last digits depend on their number.
 assets: export OMP_NUM_THREADS = 1
