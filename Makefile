@@ -1,6 +1,7 @@
 # make lab        open the tour in JupyterLab (LAB_FLAGS="--no-browser" and the like are passed on)
 # make run        execute every notebook without a browser; a line for each with its time and result
-# make test       unit tests, every notebook again with its outputs compared (nbval), ruff
+# make test       unit tests and exercises, every notebook again with its outputs compared (nbval), ruff; on two workers
+# make test-all   the same, and everything below whose name begins with test-
 # make test-real  every lesson and solution on SQuAD-shaped data with other encoders, and a session that ends in the middle
 # make test-browser the widgets and their lessons in JupyterLab and the system's Chromium; pictures in build/screenshots
 # make notebooks  execute the notebooks in place, to commit their outputs
@@ -20,7 +21,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lab run test unit nbval lint notebooks links test-real test-browser test-colab student teacher test-nbgrader site test-site bench assets clean
+.PHONY: lab run test test-all test-extra unit nbval lint notebooks links test-real test-browser test-colab student teacher test-nbgrader site test-site bench assets clean
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_tour.ipynb $(LAB_FLAGS)
@@ -60,9 +61,13 @@ test-real: $(READY)
 	$(BIN)/python -m pytest -q -p xdist -n 2 tests/real
 
 test-browser: $(READY)
-	$(BIN)/python -m pytest -q tests/browser
+	$(BIN)/python -m pytest -q tests/browser --ignore tests/browser/test_site_in_chromium.py
 
 test: unit nbval lint
+
+test-all: test test-extra test-nbgrader
+
+test-extra: test-real test-browser test-site test-colab
 
 unit: $(READY)
 	$(BIN)/python -m pytest -q -p xdist -n 2 --dist loadscope tests
@@ -73,9 +78,11 @@ nbval: export NETWORK_LOG = $(CURDIR)/build/network.txt
 nbval: export QA_PROGRESS = off
 # Progress bars would be outputs that differ from the committed ones.
 nbval: export QA_BARS = off
+# Two notebooks at a time, each whole and on one thread.
+nbval: export OMP_NUM_THREADS = 1
 nbval: $(READY)
 	@mkdir -p build && rm -f build/network.txt
-	PYTHONPATH="$(CURDIR)/tools/offline$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m pytest -q --nbval --nbval-current-env --nbval-cell-timeout=600 \
+	PYTHONPATH="$(CURDIR)/tools/offline$${PYTHONPATH:+:$$PYTHONPATH}" $(BIN)/python -m pytest -q -p xdist -n 2 --dist loadfile --nbval --nbval-current-env --nbval-cell-timeout=600 \
 		--nbval-sanitize-with tools/nbval_sanitize.cfg notebooks
 	@if test -s build/network.txt; then echo "notebooks reached for:"; sort -u build/network.txt; exit 1; fi
 

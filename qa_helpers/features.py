@@ -16,11 +16,11 @@ import numpy as np
 import pyarrow as pa
 import tokenizers
 from datasets import Dataset, Features, List, Value
-from datasets.fingerprint import Hasher
 
 from .checkpoints import require_offsets
 from .data import rows_to_dataset
 from .engine.columns import as_table, list_column
+from .engine.fingerprint import fingerprint
 from .engine.progress_bars import bars_shown, counting, library_bars, track
 from .engine.whole_files import explain_full_disk
 from .examples import example_problems
@@ -72,8 +72,8 @@ def make_features(
         raise ValueError("there are no examples to make features from")
     check_settings(tokenizer, max_length, stride)
     options = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride, "labels": labels}
-    fingerprint = _fingerprint(examples, **options)
-    cache = _cache_file(fingerprint) if examples.cache_files else None  # examples in memory have features in memory
+    content = _fingerprint(examples, **options)
+    cache = _cache_file(content) if examples.cache_files else None  # examples in memory have features in memory
     several = num_proc is not None  # processes, whose work only the library's own bar can count
     quiet = library_bars(downloads=False, data=several and bars_shown(progress))
     counted = counting("Making features", len(examples), "examples", progress)
@@ -93,7 +93,7 @@ def make_features(
             features=_schema(tokenizer, labels),
             num_proc=num_proc,
             fn_kwargs=options,
-            new_fingerprint=fingerprint,
+            new_fingerprint=content,
             cache_file_name=cache,
             desc="Making features",
         )
@@ -317,22 +317,22 @@ def _fingerprint(examples: Dataset, tokenizer, max_length: int, stride: int, lab
     backend["truncation"] = backend["padding"] = None  # left over from the call before
     settings = [max_length, stride, labels, tokenizer.model_input_names, tokenizer.cls_token_id, tokenizers.__version__]
     code = Path(__file__).read_text(encoding="utf-8")
-    return Hasher.hash([examples._fingerprint, json.dumps([settings, backend], sort_keys=True), code])
+    return fingerprint(examples._fingerprint, json.dumps([settings, backend], sort_keys=True), code)
 
 
-def _cache_file(fingerprint: str) -> str:
+def _cache_file(content: str) -> str:
     """Where the features of examples on disk are cached: beside the library's own caches.
 
     A file that cannot be read to its end (a full disk, a broken copy) is removed, so that it is made again.
     """
     folder = Path(datasets.config.HF_DATASETS_CACHE) / "qa_helpers" / "features"
     folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob(f"{fingerprint}*.arrow"):
+    for path in folder.glob(f"{content}*.arrow"):
         try:
             Dataset.from_file(str(path))
         except (pa.ArrowInvalid, OSError):
             path.unlink(missing_ok=True)
-    return str(folder / f"{fingerprint}.arrow")
+    return str(folder / f"{content}.arrow")
 
 
 def span_text(context: str, offsets, start: int, end: int) -> tuple[int, int, str]:

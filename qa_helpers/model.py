@@ -143,7 +143,7 @@ def predict_logits(
         features: what :func:`qa_helpers.make_features` returned, or a mapping with the model's inputs as lists of rows.
         batch_size: windows of the greatest length at once, and of shorter ones as many as hold no more tokens. They are
             sorted by length first, so that little is padding.
-        progress: whether a long run shows a progress bar; None does in a notebook and on a terminal (see ``bars.py``).
+        progress: whether a long run shows a progress bar; None does in a notebook and on a terminal (see ``engine/progress_bars.py``).
 
     Returns:
         (start_logits, end_logits): for each feature, in order, a float32 array (tokens of that window,).
@@ -159,32 +159,24 @@ def predict_logits(
     on_gpu = device.type == "cuda"
     start_logits: list = [None] * len(lengths)
     end_logits: list = [None] * len(lengths)
-    waiting: list = []  # results still on the device: fetching each at once would make it wait for us
-
-    def fetch() -> None:
-        for rows, output in waiting:
-            starts, ends = output.cpu().numpy()
-            for k, row in enumerate(rows):
-                start_logits[row] = starts[k, : lengths[row]].copy()
-                end_logits[row] = ends[k, : lengths[row]].copy()
-        waiting.clear()
 
     was_training = model.training
     model.eval()
     try:
         with track(_batches_by_length(lengths, batch_size), "Predicting", unit="batches", shown=progress) as batches:
             for rows in batches:
-                batch = {}
-                for name, values in columns.items():
-                    padded = torch.from_numpy(pad([values[row] for row in rows], multiple=8 if on_gpu else 1))
-                    batch[name] = (padded.pin_memory() if on_gpu else padded).to(device, non_blocking=True)
+                padded = {
+                    name: pad([values[row] for row in rows], multiple=8 if on_gpu else 1)
+                    for name, values in columns.items()
+                }
+                batch = {name: torch.from_numpy(values).to(device) for name, values in padded.items()}
                 fits = explain_out_of_memory("predicting", *batch["input_ids"].shape, fewer_at_once(batch_size))
                 with fits, torch.inference_mode(), autocast(device):
                     output = model(**batch)
-                waiting.append((rows, torch.stack([output.start_logits, output.end_logits]).float()))
-                if len(waiting) == 32:
-                    fetch()
-        fetch()
+                starts, ends = (logits.float().cpu().numpy() for logits in (output.start_logits, output.end_logits))
+                for k, row in enumerate(rows):
+                    start_logits[row] = starts[k, : lengths[row]].copy()
+                    end_logits[row] = ends[k, : lengths[row]].copy()
     finally:
         model.train(was_training)
     return start_logits, end_logits

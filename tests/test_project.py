@@ -113,6 +113,7 @@ TOP_LEVEL = [
     ".devcontainer",
     ".github",
     ".gitignore",
+    "CHANGELOG.md",
     "CITATION.cff",
     "CONTRIBUTING.md",
     "LICENSE",

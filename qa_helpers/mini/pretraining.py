@@ -84,7 +84,7 @@ class PretrainConfig:
             learning rate again, instead of starting from nothing.
         vocab_size: tokens.
         seed: of weights, masks and order.
-        progress: whether to show a bar; None does in a notebook and on a terminal (see ``bars.py``).
+        progress: whether to show a bar; None does in a notebook and on a terminal (see ``engine/progress_bars.py``).
     """
 
     stages: tuple[Stage, ...] | None = None
