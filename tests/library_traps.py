@@ -47,7 +47,7 @@ TRAPS = [
         "test_trainer_takes_processing_class_not_tokenizer",
         "transformers",
         {"06": "Trainer"},
-        {"qa_helpers/training.py": "processing_class=tokenizer"},
+        {"qa_helpers/engine/trainer.py": "processing_class=windows.tokenizer"},
     ),
     Trap(
         "test_training_arguments_of_old_notebooks_are_gone",

@@ -5,13 +5,10 @@ import json
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from support import DOCUMENTS, KETTLE, NORREGATE
 
 import qa_helpers as qa
 from qa_helpers.classroom.annotations import Annotations, closest_text, find_answer, in_context, read_documents
-
-KETTLE = "The kettle holds four litres. It was mended in 2010 for 10 crowns; the lid cost 10 crowns more."
-LAMP = "“Nørregate” is a lamp – it cost €1,250.50 in 1898."
-DOCUMENTS = {"kettle": KETTLE, "lamp": LAMP}
 
 
 @pytest.fixture
@@ -22,7 +19,7 @@ def notes():
 def test_an_annotation_becomes_an_example_with_the_right_offset(notes):
     example = notes.add("lamp", "  What did\nit cost? ", " €1,250.50 ")
     start = example["answers"]["answer_start"][0]
-    assert example["context"][start:].startswith("€1,250.50") and start == LAMP.index("€")
+    assert example["context"][start:].startswith("€1,250.50") and start == NORREGATE.index("€")
     assert (example["title"], example["question"]) == ("lamp", "What did it cost?")
     assert example["answers"]["text"] == ["€1,250.50"]
     assert qa.check_examples(notes.examples) == [] and notes.examples == [example]
@@ -129,7 +126,13 @@ def test_removing_writes_the_file_too_down_to_an_empty_one(tmp_path):
 
 def test_questions_without_answer_in_a_file_are_kept(tmp_path):
     file = tmp_path / "train.json"
-    row = {"id": "x", "title": "lamp", "context": LAMP, "question": "Who?", "answers": {"text": [], "answer_start": []}}
+    row = {
+        "id": "x",
+        "title": "lamp",
+        "context": NORREGATE,
+        "question": "Who?",
+        "answers": {"text": [], "answer_start": []},
+    }
     file.write_text(json.dumps(qa.to_squad_json([row], "2.0")), encoding="utf-8")
     Annotations(DOCUMENTS, file).add("lamp", "When?", "1898")
     assert [len(example["answers"]["text"]) for example in Annotations(DOCUMENTS, file).examples] == [0, 1]
@@ -137,7 +140,7 @@ def test_questions_without_answer_in_a_file_are_kept(tmp_path):
 
 @pytest.mark.parametrize(
     ("documents", "message"),
-    [({"lamp": LAMP + "!"}, "another text now"), ({"kettle": KETTLE}, "'lamp', which is not among")],
+    [({"lamp": NORREGATE + "!"}, "another text now"), ({"kettle": KETTLE}, "'lamp', which is not among")],
 )
 def test_a_file_about_other_documents_is_refused_and_left_alone(tmp_path, documents, message):
     file = tmp_path / "train.json"

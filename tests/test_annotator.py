@@ -3,8 +3,7 @@
 import json
 
 import pytest
-from test_annotations import DOCUMENTS, KETTLE
-from test_widgets import HOSTILE
+from support import DOCUMENTS, HOSTILE, KETTLE
 from widget_pages import Page, check_page
 
 from qa_helpers import load_squad, widgets

@@ -4,7 +4,7 @@ import sys
 import pytest
 import torch
 from conftest import BELLS
-from test_data import squad_json
+from support import squad_json
 
 from qa_helpers import QuestionAnswerer, load_model, load_squad
 from qa_helpers import cli as cli_module

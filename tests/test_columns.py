@@ -4,7 +4,7 @@ import datasets
 import numpy as np
 import pytest
 from datasets import Dataset
-from test_decoding import build
+from support import build
 
 from qa_helpers.engine.columns import lengths_of, list_column, list_columns, pad
 

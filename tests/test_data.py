@@ -2,24 +2,10 @@ import json
 
 import pytest
 from conftest import BRIDGE, make_example
+from support import squad_json
 
 from qa_helpers import check_examples, load_squad
 from qa_helpers.data import FEATURES, example_problems, looks_like_path, read_squad_json, rows_to_dataset
-
-
-def squad_json(rows, version="1.1", impossible=False):
-    """Rows → SQuAD's nested JSON, one paragraph each."""
-    paragraphs = []
-    for row in rows:
-        answers = [
-            {"text": t, "answer_start": s}
-            for t, s in zip(row["answers"]["text"], row["answers"]["answer_start"], strict=True)
-        ]
-        qa = {"id": row["id"], "question": row["question"], "answers": answers}
-        if impossible:
-            qa["is_impossible"] = not answers
-        paragraphs.append({"context": row["context"], "qas": [qa]})
-    return {"version": version, "data": [{"title": "Invented", "paragraphs": paragraphs}]}
 
 
 def write(path, content):

@@ -3,6 +3,7 @@ import pytest
 from datasets import Dataset
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from support import build, three_windows
 
 from qa_helpers import Prediction, apply_threshold, decode_answers
 from qa_helpers.decoding import best_spans, whole_words
@@ -43,28 +44,6 @@ def test_best_spans_ignore_high_logits_outside_the_context_backwards_and_too_lon
     assert (start, end, score) == (3, 4, 8)
     (score, *_), (start, *_), (end, *_) = best_spans(starts, ends, (1, 5), 1, 1)
     assert (start, end, score) == (1, 1, 7)
-
-
-def build(windows_of_examples, total_tokens):
-    """Examples "w0 w1 …" and the windows [a, b) of each; two tokens before the context, one after."""
-    words = [f"w{k}" for k in range(total_tokens)]
-    offsets, place = [], 0
-    for word in words:
-        offsets.append([place, place + len(word)])
-        place += len(word) + 1
-    examples = [
-        {"id": f"e{k}", "context": " ".join(words), "question": "?", "answers": {"text": [], "answer_start": []}}
-        for k in range(len(windows_of_examples))
-    ]
-    columns = {"offset_mapping": [], "context_tokens": [], "cls_index": [], "example_id": [], "example_index": []}
-    for k, windows in enumerate(windows_of_examples):
-        for a, b in windows:
-            columns["offset_mapping"].append([[0, 0], [0, 1], *offsets[a:b], [0, 0]])
-            columns["context_tokens"].append([2, 2 + b - a])
-            columns["cls_index"].append(0)
-            columns["example_id"].append(f"e{k}")
-            columns["example_index"].append(k)
-    return examples, Dataset.from_dict(columns)
 
 
 @given(data=st.data(), total=st.integers(1, 12), n_best=st.integers(1, 25), longest=st.integers(1, 14))
@@ -118,12 +97,6 @@ def test_answers_equal_a_search_over_all_spans_of_all_windows(data, total, n_bes
         else:
             (a, b), _ = expected[0]
             assert (prediction.text, prediction.start, prediction.end) == (context[a:b], a, b)
-
-
-def three_windows():
-    examples, features = build([[(0, 4), (2, 6), (4, 8)]], 8)
-    zeros = [np.zeros(7, dtype=np.float32) for _ in range(3)]
-    return examples, features, zeros, [x.copy() for x in zeros]
 
 
 def test_the_null_score_is_the_minimum_over_windows_not_the_maximum():

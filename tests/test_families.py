@@ -16,7 +16,6 @@ include the leading space):
 11. which families notice that a text is shifted, and which have a longest window.
 """
 
-import json
 import unicodedata
 
 import numpy as np
@@ -24,7 +23,7 @@ import pytest
 import torch
 from conftest import BELLS, BRIDGE, LAMP, make_example
 from safetensors.torch import load_file
-from transformers import DebertaConfig, DebertaForQuestionAnswering, DebertaTokenizer
+from support import made_like_deberta_v1
 
 import qa_helpers as qa
 from qa_helpers.checkpoints import MINI_CHECKPOINTS, locate
@@ -62,32 +61,6 @@ def family(request) -> str:
 def checkpoint(family, tmp_path_factory) -> str:
     """What ``load_tokenizer`` and ``load_model`` take."""
     return made_like_deberta_v1(tmp_path_factory.mktemp(family)) if family == DEBERTA_V1 else family
-
-
-def made_like_deberta_v1(folder) -> str:
-    """mini-roberta's pieces behind DeBERTa v1's special tokens and layout, and a model of its kind, untrained."""
-    pieces = json.loads(qa.load_tokenizer("mini-roberta").backend_tokenizer.to_str())["model"]
-    renamed = {"<s>": "[CLS]", "<pad>": "[PAD]", "</s>": "[SEP]", "<unk>": "[UNK]", "<mask>": "[MASK]"}
-    vocabulary = {renamed.get(piece, piece): number for piece, number in pieces["vocab"].items()}
-    tokenizer = DebertaTokenizer(vocabulary, [tuple(pair) for pair in pieces["merges"]], model_max_length=256)
-    config = DebertaConfig(
-        vocab_size=len(tokenizer),
-        pad_token_id=tokenizer.pad_token_id,
-        hidden_size=32,
-        num_hidden_layers=2,
-        num_attention_heads=2,
-        intermediate_size=64,
-        max_position_embeddings=256,
-        type_vocab_size=0,
-        relative_attention=True,
-        pos_att_type=["c2p", "p2c"],
-        position_biased_input=False,
-    )
-    with torch.random.fork_rng():
-        torch.manual_seed(0)
-        DebertaForQuestionAnswering(config).half().save_pretrained(folder)
-    tokenizer.save_pretrained(folder)
-    return str(folder)
 
 
 @pytest.fixture(scope="module")

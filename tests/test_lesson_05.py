@@ -8,33 +8,17 @@ import json
 import pytest
 import torch
 from conftest import REPOSITORY
+from support import CONFIGS, batch_for
 from torch import nn
 from torch.nn import functional as F
 from transformers import (
-    AlbertConfig,
     AutoModelForQuestionAnswering,
-    BertConfig,
-    DebertaV2Config,
-    DistilBertConfig,
-    RobertaConfig,
 )
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 import qa_helpers
 
 NOTEBOOK = REPOSITORY / "notebooks" / "05_model_internals.ipynb"
-SIZES = {"vocab_size": 60, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2, "intermediate_size": 32}
-CONFIGS = {
-    "bert": BertConfig(**SIZES),
-    "distilbert": DistilBertConfig(vocab_size=60, dim=16, hidden_dim=32, n_layers=2, n_heads=2, qa_dropout=0.3),
-    "roberta": RobertaConfig(**SIZES, type_vocab_size=1),
-    "albert": AlbertConfig(**SIZES, embedding_size=8),
-    "deberta-v2": DebertaV2Config(
-        **SIZES, relative_attention=True, position_buckets=8, norm_rel_ebd="layer_norm", share_att_key=True,
-        pos_att_type=["p2c", "c2p"], position_biased_input=False, type_vocab_size=0,
-    ),
-}  # fmt: skip
-SEGMENTS = {"bert", "albert"}
 
 
 @pytest.fixture(scope="module")
@@ -59,17 +43,6 @@ def library(request):
     with torch.random.fork_rng():
         torch.manual_seed(1)
         return AutoModelForQuestionAnswering.from_config(CONFIGS[request.param]).eval()
-
-
-def batch_for(library, starts, ends):
-    generator = torch.Generator().manual_seed(2)
-    ids = torch.randint(5, 60, (5, 30), generator=generator)
-    mask = torch.ones_like(ids)
-    ids[1, 22:], mask[1, 22:] = library.config.pad_token_id or 0, 0
-    batch = {"input_ids": ids, "attention_mask": mask}
-    if library.config.model_type in SEGMENTS:
-        batch["token_type_ids"] = (torch.arange(30) > 12).long().expand(5, 30)
-    return batch | {"start_positions": torch.tensor(starts), "end_positions": torch.tensor(ends)}
 
 
 LABELS = {

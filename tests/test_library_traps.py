@@ -162,7 +162,7 @@ def test_offsets_include_the_leading_space_for_deberta_alone(name):
 
 @canary
 def test_roberta_and_deberta_1_put_two_separators_between_the_pair(tmp_path):
-    from test_families import made_like_deberta_v1
+    from support import made_like_deberta_v1
 
     made_like_deberta_v1(tmp_path)
     deberta_1 = AutoTokenizer.from_pretrained(tmp_path)
@@ -264,7 +264,7 @@ def test_no_metric_comes_with_the_libraries():
 @canary
 def test_the_null_score_of_several_windows_is_their_minimum():
     """What a widely copied notebook gets wrong: it keeps the maximum."""
-    from test_decoding import three_windows
+    from support import three_windows
 
     examples, features, starts, ends = three_windows()
     for window, null in enumerate((4.0, -2.0, 8.0)):

@@ -9,8 +9,7 @@ from pathlib import Path
 
 import pytest
 import torch
-from support import SHORT, assert_same_weights
-from test_lesson_05 import CONFIGS, SIZES, batch_for
+from support import CONFIGS, SHORT, SIZES, assert_same_weights, batch_for
 from torch.nn.functional import dropout, scaled_dot_product_attention
 from transformers import AutoModelForQuestionAnswering, ElectraConfig, TrainerCallback
 

@@ -12,8 +12,7 @@ import pytest
 import torch
 import yaml
 from conftest import REPOSITORY, make_example
-from support import SHORT, assert_same_weights, interrupted
-from test_widget_shells import file
+from support import SHORT, assert_same_weights, file, interrupted
 
 from qa_helpers import FineTuneConfig, fine_tune, load_model, load_tokenizer, widgets
 from qa_helpers.classroom.annotations import Annotations

@@ -11,7 +11,7 @@ from unittest import mock
 
 import pytest
 from conftest import REPOSITORY
-from test_widgets import HOSTILE, hostile_example, views_of
+from support import HOSTILE, hostile_example, views_of
 from widget_pages import check_page
 
 from qa_helpers import QuestionAnswerer, progress, render, widgets

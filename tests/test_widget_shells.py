@@ -2,11 +2,11 @@
 
 import time
 import warnings
-from datetime import UTC, datetime
 
 import ipywidgets
 import numpy as np
 import pytest
+from support import file
 from widget_pages import Page, logits_for
 
 from qa_helpers import make_features, widgets
@@ -151,18 +151,6 @@ def test_span_explorer_follows_its_controls(rows, tokenizer):
     explorer.window.value = 1
     assert f"Window 1 (of {len(features)})" in said(explorer)
     assert widgets.SpanExplorer(bells, features, *logits, null_threshold=-30).null_threshold.value == -30
-
-
-def file(name, content):
-    return [
-        {
-            "name": name,
-            "type": "",
-            "size": len(content),
-            "content": memoryview(content),
-            "last_modified": datetime.now(UTC),
-        }
-    ]
 
 
 def test_ask_box_answers_when_asked():

@@ -9,41 +9,11 @@ from conftest import make_example
 from datasets import Dataset
 from hypothesis import given
 from hypothesis import strategies as st
+from support import HOSTILE, hostile_example, views_of
 from widget_pages import Page, check_page, logits_for
 
 from qa_helpers import decode_answers, make_features, widgets
-from qa_helpers.classroom.render import Html
 from qa_helpers.classroom.widgets import _html, window_explorer
-
-HOSTILE = [
-    "<script>alert('view')</script>",
-    'an <img src=x onerror="alert(1)"> in it',
-    "\"double\" and 'single' quotes",
-    "</mark></div></svg><b>out</b>",
-    "&lt;no tag&gt; &amp; &#39;",
-    "emoji 👩\u200d🚀, cafe\u0301, 東京",
-]
-
-
-def hostile_example(text):
-    context = f"{text} was seen by Ilse Varn near {text}, and by nobody else in the year 1874."
-    return make_example("hostile", context, f"Who saw {text}?", "Ilse Varn")
-
-
-def views_of(example, tokenizer) -> dict[str, Html]:
-    """Every widget's view of one example."""
-    features = make_features([example], tokenizer, 128, 12)
-    text, start = example["answers"]["text"][0], example["answers"]["answer_start"][0]
-    found = {"answer": text, "start": start, "end": start + len(text), "score": 0.75}
-    other = {"answer": example["context"][:9], "start": 0, "end": 9, "score": 0.125}
-    steps = widgets.label_steps(example, tokenizer, 128, 12, 0)
-    return {
-        "answer_view": widgets.answer_view(example["question"], example["context"], [found, other]),
-        "offset_view": widgets.offset_view(example["context"], tokenizer, 1),
-        "window_view": widgets.window_view(example, tokenizer, 128, 12),
-        "span_view": widgets.span_view(example, features, *logits_for(features), null_threshold=0.0),
-        **{f"step {k}": step for k, step in enumerate(steps, 1)},
-    }
 
 
 @pytest.mark.parametrize("text", HOSTILE)

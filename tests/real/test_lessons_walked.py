@@ -5,18 +5,14 @@ generated set of their shape. The whole of the files that are at hand is walked 
 the facts that the course is known by. Nothing is written into the repository: the outputs hold SQuAD's texts.
 """
 
-import os
 import re
-from pathlib import Path
 
 import nbformat
 import pytest
-import real_shaped
 from run_notebooks import ROOT, execute
 
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 SOLUTIONS = sorted(path.stem for path in (ROOT / "notebooks" / "solutions").glob("*.ipynb"))
-SMALL = {"train": 300, "validation": 80}
 ABOUT_NO_ANSWER = ["01_dataset", "04_labels", "07_evaluation", "09_your_own_documents"]
 FACTS = {
     "01_dataset": [r"train: Dataset\(.*num_rows: 3012", r"\[515 ?: ?515 ?\+ ?26\]", r"other than one answer: 0\b"],
@@ -46,46 +42,6 @@ FACTS = {
         r"lost: 0 +altered: 14",
     ],
 }
-
-
-def real_files() -> Path | None:
-    folder = Path(os.environ.get("QA_REAL_DATA") or ROOT / "../shared")
-    folder = folder if folder.is_absolute() else ROOT / folder
-    return folder if (folder / "squad" / real_shaped.FILES["train"]).is_file() else None
-
-
-@pytest.fixture(scope="session")
-def sources(tmp_path_factory) -> dict[str, str]:
-    """Name → folder: a small cut, the same with unanswerable questions, and all that is at hand."""
-    folder, real = tmp_path_factory.mktemp("sources"), real_files()
-    everything = real_shaped.read(real / "squad") if real else real_shaped.generated()
-    small = {split: real_shaped.cut(content, SMALL[split]) for split, content in everything.items()}
-    return {
-        "small": real_shaped.write(folder / "small", small),
-        "small 2.0": real_shaped.write(
-            folder / "small_v2", {split: real_shaped.with_unanswerable(content) for split, content in small.items()}
-        ),
-        "whole": real_shaped.write(folder / "whole", everything),
-    }
-
-
-@pytest.fixture(scope="session")
-def random_bert(tmp_path_factory) -> str:
-    """Two layers of random weights and the vocabulary of ``bert-base-cased`` (or of the course's small BERT)."""
-    from qa_helpers.checkpoints import ASSETS
-
-    real = real_files()
-    vocabulary = real / "bert-base-cased" if real else ASSETS / "mini-bert"
-    return real_shaped.save_encoder(tmp_path_factory.mktemp("encoder") / "random-bert", vocabulary)
-
-
-@pytest.fixture(autouse=True)
-def settings(monkeypatch):
-    """Few steps, no bars, and one thread for each kernel: two notebooks run side by side."""
-    for name, value in {"QA_SIZE": "trial", "QA_BARS": "off", "QA_PROGRESS": "off", "OMP_NUM_THREADS": "1"}.items():
-        monkeypatch.setenv(name, value)
-    for name in ("QA_FOLDER", "QA_SOURCE", "QA_CHECKPOINT"):
-        monkeypatch.delenv(name, raising=False)
 
 
 def walk(name: str, source: str, checkpoint: str, monkeypatch) -> str:
@@ -118,7 +74,7 @@ def test_a_lesson_on_a_source_with_unanswerable_questions(name, sources, random_
 @pytest.mark.parametrize("name", LESSONS)
 def test_a_lesson_on_all_that_is_at_hand(name, sources, random_bert, monkeypatch):
     text = walk(name, sources["whole"], random_bert, monkeypatch)
-    facts = FACTS.get(name, []) if real_files() else []
+    facts = FACTS.get(name, []) if real_shaped.real_files() else []
     missing = [fact for fact in facts if not re.search(fact, text, flags=re.DOTALL)]
     assert not missing, f"{name}: not in its outputs: {missing}"
 

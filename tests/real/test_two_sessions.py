@@ -12,7 +12,6 @@ import torch
 from kernel import Kernel
 from run_notebooks import ROOT
 from safetensors.torch import load_file
-from test_lessons_walked import random_bert, settings, sources  # noqa: F401 (fixtures)
 
 from qa_helpers.engine.resume import whole_checkpoints
 
@@ -74,7 +73,7 @@ def play(session: Kernel) -> dict:
     return json.loads(printed)
 
 
-def test_the_same_cells_in_a_new_session_go_on(session, sources, random_bert, tmp_path, monkeypatch):  # noqa: F811
+def test_the_same_cells_in_a_new_session_go_on(session, sources, random_bert, tmp_path, monkeypatch):
     monkeypatch.setenv("QA_SOURCE", sources["small"])
     monkeypatch.setenv("QA_CHECKPOINT", random_bert)
     drive = tmp_path / "drive"

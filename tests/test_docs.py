@@ -1,4 +1,5 @@
-"""The teaching guide and the lessons' overview say what is there: links, headings, exercises, first uses of terms."""
+"""What the pages say is there: links, headings, exercises, first uses of terms in the teaching guide and the overview, and the
+test files that tests/README.md names."""
 
 import json
 import re
@@ -175,3 +176,33 @@ def test_a_term_is_first_used_and_explained_where_the_glossary_says(term):
         for mark in mark
     )
     assert word.search(marked), "it is not set off (bold, code or heading) where it is said to be explained"
+
+
+TESTS = ROOT / "tests"
+PAGE = (TESTS / "README.md").read_text(encoding="utf-8")
+
+
+def test_every_test_file_named_is_there():
+    named = re.findall(r"`((?:\w+/)?\w+\.py)`", PAGE)
+    assert len(named) > 50
+    assert [name for name in named if not (TESTS / name).is_file()] == []
+
+
+def test_every_test_file_is_named_in_a_table():
+    rows = [line for line in PAGE.splitlines() if line.startswith("|")]
+    named = {name for line in rows for name in re.findall(r"`((?:\w+/)?test_\w+\.py)`", line)}
+    there = {path.relative_to(TESTS).as_posix() for path in TESTS.rglob("test_*.py") if "fixtures" not in path.parts}
+    assert there - named == set(), "say in tests/README.md what they show"
+
+
+def test_every_promise_names_what_shows_it():
+    for line in PAGE.splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split("|")]
+        if line.startswith("| ") and cells != ["promise", "shown by"]:
+            assert len(cells) == 2 and "`" in cells[1], line
+
+
+def test_no_test_file_imports_another():
+    for path in sorted(TESTS.rglob("test_*.py")):
+        found = re.findall(r"(?m)^\s*(?:from|import) (test_\w+)", path.read_text(encoding="utf-8"))
+        assert not found, f"{path.name} imports {found}: what tests share is in support.py or a conftest.py"
