@@ -9,6 +9,7 @@ import re
 
 import nbformat
 import pytest
+import real_shaped
 from run_notebooks import ROOT, execute
 
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
