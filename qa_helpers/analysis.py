@@ -124,7 +124,7 @@ def score_by(scores: Scores, groups: Sequence):
 
 
 def question_word(question: str) -> str:
-    """The first question word, wherever it stands in the question ("In which year …?"); "none" where there is none."""
+    """The first question word, wherever it occurs in the question ("In which year …?"); "none" where there is none."""
     words = re.findall(r"\w+", question.lower())
     return next((word for word in words if word in QUESTION_WORDS), "none")
 

@@ -1,6 +1,6 @@
 """The command line: ``qa-helpers train | evaluate | ask | compare | corpus | pretrain`` (also ``python -m qa_helpers``).
 
-Heavy imports stand inside the commands, so that ``--help`` answers at once.
+Heavy imports are inside the commands, so that ``--help`` answers at once.
 """
 
 import inspect

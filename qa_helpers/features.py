@@ -365,7 +365,7 @@ class LabelCoverage:
         examples, features: how many of each.
         with_answer: features that hold their example's whole answer.
         answerable: examples that have an answer.
-        lost: ids of answerable examples whose answer stands whole in none of their windows.
+        lost: ids of answerable examples whose answer is whole in none of their windows.
         altered: ids of examples where a label reads back as other text than the answer (token borders fall elsewhere).
     """
 
