@@ -130,7 +130,7 @@ def make_example(row: dict, place: str) -> dict:
     """
     identifier = str(value_of(row, "id", (str, int), place))
     if not identifier.strip():
-        raise ValueError(f"{inside(place, 'id')}: the id is empty; give each example an id of its own")
+        raise ValueError(f"{place_of(place, 'id')}: the id is empty; give each example an id of its own")
     return {
         "id": identifier,
         "title": title_of(row, place),
@@ -146,9 +146,9 @@ def title_of(row: dict, place: str) -> str:
 
 
 def _answers(row: dict, place: str) -> dict[str, list]:
-    impossible, here = row.get("is_impossible"), inside(place, "answers")
+    impossible, here = row.get("is_impossible"), place_of(place, "answers")
     if impossible is not None and not isinstance(impossible, bool):
-        where = inside(place, "is_impossible")
+        where = place_of(place, "is_impossible")
         raise ValueError(f"{where}: expected true or false, found {_kind(impossible)}; write one of them")
     if impossible:
         return {"text": [], "answer_start": []}
@@ -185,11 +185,11 @@ def value_of(mapping, key: str, kinds: type | tuple, place: str):
     value = mapping[key]
     if not isinstance(value, kinds) or isinstance(value, bool):
         remedy = " or ".join(_WRITTEN[kind] for kind in kinds)
-        raise ValueError(f"{inside(place, key)}: expected {expected}, found {_kind(value)}; write {remedy}")
+        raise ValueError(f"{place_of(place, key)}: expected {expected}, found {_kind(value)}; write {remedy}")
     return value
 
 
-def inside(place: str, key: str) -> str:
+def place_of(place: str, key: str) -> str:
     """The place of a key: "dev.json: data[0].title", but "train.csv: row 3, title"."""
     return f"{place}.{key}" if place.endswith(("]", "answers")) else f"{place}, {key}"
 

@@ -7,7 +7,7 @@ from pathlib import Path
 import nbformat
 
 VIEW, STATE = "application/vnd.jupyter.widget-view+json", "application/vnd.jupyter.widget-state+json"
-RUNNER = Path(__file__).with_name("run_notebooks.py")
+RUNNER = Path(__file__).parents[1] / "tools" / "run_notebooks.py"
 
 
 def write(path: Path, *sources: str) -> Path:

@@ -69,7 +69,7 @@ def test_switched_off_nothing_is_written_or_shown(tmp_path, monkeypatch):
 
 
 def test_the_notebooks_of_this_project_run_switched_off():
-    runner, makefile = (Path(_progress.__file__).parents[1] / name for name in ("tools/run_notebooks.py", "Makefile"))
+    runner, makefile = (Path(_progress.__file__).parents[2] / name for name in ("tools/run_notebooks.py", "Makefile"))
     assert 'os.environ["QA_PROGRESS"] = "off"' in runner.read_text(encoding="utf-8")
     assert "nbval: export QA_PROGRESS = off" in makefile.read_text(encoding="utf-8")
 
