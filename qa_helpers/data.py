@@ -12,6 +12,7 @@ import io
 import json
 import math
 import re
+import warnings
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
@@ -202,7 +203,9 @@ def _cell(name: str, cell: str, place: str):
     if name == "answers":
         for read in (json.loads, ast.literal_eval):  # as JSON, or as Python writes it
             try:
-                return read(cell)
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")  # what Python thinks of a text's backslashes
+                    return read(cell)
             except (ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
         raise ValueError(
