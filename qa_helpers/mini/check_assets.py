@@ -7,7 +7,7 @@ from pathlib import Path
 import yaml
 
 from .grammar import CLOSE, OPEN, Kind, Slot, parse
-from .values import DATED, TYPES
+from .fact_values import DATED, TYPES
 
 AT_LEAST = {"phrasings": 8, "questions": 5, "options": 10, "joint": 8, "openings": 8, "asides": 10}
 _GENDERED = re.compile(r"\b(Mrs|Mr|Miss|Ms|Sir|Lady|Lord|Dame|Madame|Monsieur|Herr|Frau)\.? $")

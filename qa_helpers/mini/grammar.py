@@ -13,7 +13,7 @@ from random import Random
 
 import yaml
 
-from .values import DATED, PERSON_PARTS, TYPES, Pools, Value
+from .fact_values import DATED, PERSON_PARTS, TYPES, Pools, Value
 
 ASSETS = Path(__file__).parent / "assets" / "corpus"
 _Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times faster where it is built
