@@ -1,7 +1,7 @@
 """The language of the mini corpus: asset lines become templates, and an entry tells its facts through them.
 
 The assets (``assets/corpus/*.yaml``) are plain text that anybody can extend. This module knows what a ``{slot}`` and a
-``[bracket]`` mean and writes one entry; ``_values.py`` invents names and numbers, ``corpus.py`` turns entries into
+``[bracket]`` mean and writes one entry; ``fact_values.py`` invents names and numbers, ``corpus.py`` turns entries into
 examples.
 """
 
