@@ -47,7 +47,7 @@ test-nbgrader: $(READY)
 	QA_NBGRADER=1 $(BIN)/python -m pytest -q tests/test_nbgrader.py
 
 site: $(READY)
-	$(BIN)/python tools/site/build.py
+	$(BIN)/python tools/site/build_site.py
 
 test-site: $(READY)
 	$(BIN)/python -m pytest -q tests/browser/test_site_in_chromium.py

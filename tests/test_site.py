@@ -2,7 +2,7 @@
 
 import re
 
-import build
+import build_site as build
 import nbformat
 import pytest
 from bs4 import BeautifulSoup

@@ -5,7 +5,7 @@ import subprocess
 import sys
 from pathlib import Path
 
-import build
+import build_site as build
 import pytest
 
 PHONE, DESKTOP = (390, 800), (1280, 900)
@@ -125,7 +125,9 @@ def test_the_keyboard_sees_where_it_is_and_skips_to_the_text(browser, site):
 
 def test_a_pdf_of_each_lesson_has_all_its_text(browser, site):
     # In a process of its own: playwright's browser of this one is busy.
-    code = f"import sys; sys.path.insert(0, {str(build.HERE)!r}); import build; from pathlib import Path\n"
+    code = (
+        f"import sys; sys.path.insert(0, {str(build.HERE)!r}); import build_site as build; from pathlib import Path\n"
+    )
     code += f"pages = build.build(Path({str(site)!r})); print(build.print_pdfs(Path({str(site)!r}), pages))"
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, timeout=300)
     assert done.returncode == 0 and done.stdout.split()[-1] == "10", done.stderr[-2000:]

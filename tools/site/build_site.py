@@ -1,6 +1,6 @@
 """Build the course as a static site: `make site` → dist/site/index.html, and a PDF of each lesson where Chromium is.
 
-    python tools/site/build.py [--output-dir dist/site] [--no-pdf]
+    python tools/site/build_site.py [--output-dir dist/site] [--no-pdf]
 
 nbconvert renders the executed notebooks, so figures, tables and the static twins of widgets appear as JupyterLab shows
 them. (Jupyter Book 2 would bring a theme with more comfort, but fetches it over the network at each build; this site is
