@@ -6,8 +6,8 @@ from pathlib import Path
 
 import yaml
 
-from .grammar import CLOSE, OPEN, Kind, Slot, parse
 from .fact_values import DATED, TYPES
+from .grammar import CLOSE, OPEN, Kind, Slot, parse
 
 AT_LEAST = {"phrasings": 8, "questions": 5, "options": 10, "joint": 8, "openings": 8, "asides": 10}
 _GENDERED = re.compile(r"\b(Mrs|Mr|Miss|Ms|Sir|Lady|Lord|Dame|Madame|Monsieur|Herr|Frau)\.? $")

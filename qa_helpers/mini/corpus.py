@@ -18,8 +18,8 @@ from random import Random
 
 from ..engine.whole_files import write_whole
 from . import grammar
-from .grammar import ASSETS, Entry, Kind
 from .fact_values import Pools, side_of
+from .grammar import ASSETS, Entry, Kind
 
 QUESTIONS_PER_CONTEXT = (3, 4, 4, 5)
 LONG_SHARE = 1 / 7  # contexts made of several entries
