@@ -11,12 +11,12 @@ import torch
 from support import SHORT, assert_same_weights
 from test_lesson_05 import CONFIGS, SIZES, batch_for
 from torch.nn.functional import dropout, scaled_dot_product_attention
-from transformers import AutoModelForQuestionAnswering, ElectraConfig, TrainerCallback
+from transformers import AutoModelForQuestionAnswering, ElectraConfig, TrainerCallback, XLMRobertaConfig
 
 from qa_helpers import ExtractiveQA, fine_tune, load_model, load_tokenizer, training
 from qa_helpers.engine.quick_dropout import ATTENTION, MODEL_TYPES, QuickDropout, draw, quick_dropout, window_by_window
 
-ENCODERS = CONFIGS | {"electra": ElectraConfig(**SIZES)}
+ENCODERS = CONFIGS | {"electra": ElectraConfig(**SIZES), "xlm-roberta": XLMRobertaConfig(**SIZES)}
 
 
 def build(model_type, **changes):
