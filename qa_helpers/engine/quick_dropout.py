@@ -113,17 +113,17 @@ def window_by_window(module, query, key, value, attention_mask, scaling=None, dr
     if not dropout:
         mask = None if attention_mask is None else attention_mask[:, None, None, :]
         return scaled_dot_product_attention(query, key, value, mask, scale=scaling).transpose(1, 2), None
-    tokens, size = query.shape[2:]
-    spans = [(0, tokens)] * len(query) if attention_mask is None else _spans(attention_mask)
+    batch, _, tokens, size = query.shape
+    spans = [(0, tokens)] * batch if attention_mask is None else _spans(attention_mask)
     # Half precision is for matrix products of a better shape; PyTorch computes attention in float32 here, too.
-    half = query.dtype in (torch.bfloat16, torch.float16)
-    queries, keys, values = (tensor.float() if half else tensor for tensor in (query, key, value))
-    queries = queries * (scaling or size**-0.5)
+    half, scale = query.dtype in (torch.bfloat16, torch.float16), scaling or size**-0.5
+    # The layers below wrote (batch, tokens, heads, size): in this order, one copy puts the windows' gradients together.
+    by_window = ((tensor.float() if half else tensor).transpose(1, 2).unbind() for tensor in (query, key, value))
+    results = []
     with torch.autocast("cpu", enabled=False):
-        results = [
-            _WindowAttention.apply(q, k[:, first:end], v[:, first:end], dropout).transpose(0, 1)
-            for q, k, v, (first, end) in zip(queries.unbind(), keys.unbind(), values.unbind(), spans)
-        ]
+        for q, k, v, (first, end) in zip(*by_window, spans):
+            heads_first = (tensor.transpose(0, 1) for tensor in (q * scale, k[first:end], v[first:end]))
+            results.append(_WindowAttention.apply(*heads_first, dropout).transpose(0, 1))
     return torch.stack(results).to(query.dtype), None
 
 
