@@ -1,6 +1,5 @@
 """Quick dropout on the CPU is dropout: right shares, independent numbers, the same attention, and nothing left behind."""
 
-import itertools
 import json
 import math
 from contextlib import nullcontext
@@ -11,12 +10,12 @@ import pytest
 import torch
 from support import CONFIGS, SHORT, SIZES, assert_same_weights, batch_for
 from torch.nn.functional import dropout, scaled_dot_product_attention
-from transformers import AutoModelForQuestionAnswering, ElectraConfig, TrainerCallback
+from transformers import AutoModelForQuestionAnswering, ElectraConfig, TrainerCallback, XLMRobertaConfig
 
-from qa_helpers import ExtractiveQA, fine_tune, load_model, training
+from qa_helpers import ExtractiveQA, fine_tune, load_model, load_tokenizer, training
 from qa_helpers.engine.quick_dropout import ATTENTION, MODEL_TYPES, QuickDropout, draw, quick_dropout, window_by_window
 
-ENCODERS = CONFIGS | {"electra": ElectraConfig(**SIZES)}
+ENCODERS = CONFIGS | {"electra": ElectraConfig(**SIZES), "xlm-roberta": XLMRobertaConfig(**SIZES)}
 
 
 def build(model_type, **changes):
@@ -26,9 +25,14 @@ def build(model_type, **changes):
         return AutoModelForQuestionAnswering.from_config(config)
 
 
-@pytest.fixture
-def bert():
-    return build("bert")
+def dropping(model_type, rate=0.1):
+    """A model that drops wherever its family can."""
+    names = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "qa_dropout")
+    return build(model_type, **{name: rate for name in names if hasattr(ENCODERS[model_type], name)}).train()
+
+
+def dropouts(model) -> list[type]:
+    return [type(module) for module in model.modules() if isinstance(module, torch.nn.Dropout)]
 
 
 def seeded(function, seed=0):
@@ -49,15 +53,10 @@ def test_the_share_of_ones_is_the_probability(p):
 
 
 def test_neighbours_are_independent_although_four_come_from_one_number():
-    ones = seeded(lambda: draw(torch.empty(4_000_000), 0.9)).double().view(-1, 4)
-    centred = ones - 0.9
+    centred = seeded(lambda: draw(torch.empty(4_000_000), 0.9)).double() - 0.9
     for distance in range(1, 9):
-        flat = centred.flatten()
-        correlation = (flat[:-distance] * flat[distance:]).mean().item() / 0.09
-        assert abs(correlation) < 5 / math.sqrt(len(flat)), distance
-    for a, b in itertools.combinations(range(4), 2):
-        assert abs((centred[:, a] * centred[:, b]).mean().item() / 0.09) < 5 / 1000, (a, b)
-    assert torch.allclose(ones.mean(0), torch.full((4,), 0.9, dtype=torch.double), atol=5 * 0.3 / 1000)
+        correlation = (centred[:-distance] * centred[distance:]).mean().item() / 0.09
+        assert abs(correlation) < 5 / math.sqrt(len(centred)), distance
 
 
 def test_all_patterns_of_four_are_as_frequent_as_they_should_be():
@@ -67,20 +66,12 @@ def test_all_patterns_of_four_are_as_frequent_as_they_should_be():
     assert ((counts - expected) ** 2 / expected).sum() < 50  # chi-square, 15 degrees: beyond it once in 80,000
 
 
-@pytest.mark.parametrize(
-    "dtype", [torch.float32, torch.float64, torch.bfloat16, torch.float16, torch.int64, torch.bool]
-)
+@pytest.mark.parametrize("dtype", [torch.float32, torch.float64, torch.bfloat16])
 @pytest.mark.parametrize("shape", [(0,), (1,), (7,), (3, 5), (2, 3, 4)])
 def test_every_type_and_shape_is_filled(dtype, shape):
-    into = torch.full(shape, 1, dtype=dtype)
-    assert draw(into, 0.5) is into
-    assert into.shape == shape and into.dtype == dtype and set(into.double().unique().tolist()) <= {0.0, 1.0}
-
-
-def test_a_transposed_tensor_is_filled_in_its_own_order():
-    into = torch.empty(40, 30).t()
-    draw(into, 0.5)
-    assert 0.4 < into.mean() < 0.6 and into.stride() == (1, 30)
+    like = torch.full(shape, 7, dtype=dtype)
+    ones = draw(like, 0.5)
+    assert ones.shape == shape and ones.dtype == dtype and set(ones.flatten().tolist()) <= {0.0, 1.0}
 
 
 @pytest.mark.parametrize(("p", "value"), [(0.0, 0), (1.0, 1), (1e-9, 0), (1 - 1e-9, 1)])
@@ -108,58 +99,42 @@ def test_numbers_do_not_depend_on_the_number_of_threads():
 # ── within the context, and after it
 
 
-def dropouts(model) -> list[type]:
-    return [type(module) for module in model.modules() if isinstance(module, torch.nn.Dropout)]
-
-
-def test_the_models_own_dropout_is_quick_within_and_pytorchs_after_it(bert):
-    before, keys = dropouts(bert), list(bert.state_dict())
-    bert.train()
-    with pytest.raises(RuntimeError, match="on purpose"), quick_dropout(bert):
-        layer = bert.bert.embeddings.dropout
-        assert {type(layer)} == set(dropouts(bert)) == {QuickDropout} and list(bert.state_dict()) == keys
-        values = torch.ones(10_000)
-        expected = seeded(lambda: draw(torch.empty(10_000), 1 - layer.p)) / (1 - layer.p)
-        assert torch.equal(seeded(lambda: layer(values)), expected)
-        assert torch.equal(layer.eval()(values), values)
-        bert.eval()
+@pytest.mark.parametrize("model_type", ENCODERS)
+def test_all_dropout_of_a_model_is_quick_within_and_pytorchs_after_it(model_type):
+    model = dropping(model_type)
+    before, was = dropouts(model), model.config._attn_implementation
+    with pytest.raises(RuntimeError, match="on purpose"), quick_dropout(model):
+        assert set(dropouts(model)) == {QuickDropout}
+        assert model.config._attn_implementation == (ATTENTION if model_type in MODEL_TYPES else was)
         raise RuntimeError("on purpose")
-    assert dropouts(bert) == before and bert.config._attn_implementation == "sdpa"
-    assert not any(module.training for module in bert.modules()), "modules that come back are in the model's mode"
+    assert before and dropouts(model) == before and model.config._attn_implementation == was
 
 
-def test_where_nothing_is_dropped_nothing_is_touched():
-    model = build("bert", hidden_dropout_prob=0.0, attention_probs_dropout_prob=0.0)
-    before = list(model.modules())
-    with quick_dropout(model):
-        assert list(model.modules()) == before and model.config._attn_implementation == "sdpa"
+def test_a_quick_layer_drops_in_training_alone_and_scales_what_it_keeps():
+    layer, values = QuickDropout(0.25), torch.ones(10_000, requires_grad=True)
+    dropped = seeded(lambda: layer(values))
+    assert torch.equal(dropped, seeded(lambda: draw(values, 0.75)) / 0.75)
+    assert torch.equal(torch.autograd.grad(dropped.sum(), values)[0], dropped.detach())
+    assert layer.eval()(values) is values
 
 
-def test_other_dropout_in_the_process_stays_pytorchs(bert):
+def test_other_dropout_in_the_process_stays_pytorchs():
     before = seeded(lambda: dropout(torch.ones(1000), 0.25))
-    with quick_dropout(bert):
+    with quick_dropout(dropping("bert")):
         assert torch.equal(seeded(lambda: dropout(torch.ones(1000), 0.25)), before)
 
 
-def test_attention_is_replaced_only_where_it_is_known_and_something_is_dropped():
-    for model_type, config in ENCODERS.items():
-        rates = ("attention_probs_dropout_prob", "attention_dropout")  # ALBERT has none unless told
-        model = build(model_type, **{name: 0.1 for name in rates if hasattr(config, name)})
-        was = model.config._attn_implementation
-        with quick_dropout(model):
-            assert model.config._attn_implementation == (ATTENTION if model_type in MODEL_TYPES else was)
-        assert model.config._attn_implementation == was
-    without = build("bert", attention_probs_dropout_prob=0.0)
-    with quick_dropout(without):
-        assert without.config._attn_implementation == "sdpa"
-    drawn = build("bert")
-    drawn.set_attn_implementation("eager")  # asked for by name: left alone
-    with quick_dropout(drawn):
-        assert drawn.config._attn_implementation == "eager"
-    own = ExtractiveQA.from_library(build("bert"))
+def test_attention_is_replaced_only_where_something_is_dropped_and_none_was_asked_for_by_name():
+    own = ExtractiveQA.from_library(dropping("bert"))
     with quick_dropout(own):
         assert own.encoder.config._attn_implementation == ATTENTION
     assert own.encoder.config._attn_implementation == "sdpa"
+    without, asked_for = dropping("bert", rate=0.0), dropping("bert")
+    asked_for.set_attn_implementation("eager")
+    for model, name in ((without, "sdpa"), (asked_for, "eager"), (dropping("bert").to("meta"), "sdpa")):
+        with quick_dropout(model):
+            assert model.config._attn_implementation == name
+            assert (QuickDropout in dropouts(model)) == (model is asked_for)
 
 
 # ── attention
@@ -205,14 +180,6 @@ def test_attention_and_its_gradients_are_those_of_the_formula(padding):
 
 
 @pytest.mark.parametrize("padding", MASKS)
-def test_gradients_are_the_slopes_of_the_function(padding):
-    def attention(*tensors):
-        return seeded(lambda: window_by_window(None, *tensors, MASKS[padding], dropout=0.3)[0])
-
-    assert torch.autograd.gradcheck(attention, inputs())
-
-
-@pytest.mark.parametrize("padding", MASKS)
 def test_with_almost_nothing_dropped_it_is_pytorchs_attention(padding):
     mask, tensors = MASKS[padding], inputs()
     expected = scaled_dot_product_attention(*tensors, None if mask is None else mask[:, None, None, :]).transpose(1, 2)
@@ -220,13 +187,6 @@ def test_with_almost_nothing_dropped_it_is_pytorchs_attention(padding):
         ours, weights = window_by_window(None, *tensors, mask, dropout=rate)
         torch.testing.assert_close(ours, expected)
         assert weights is None
-
-
-def test_the_mean_over_many_draws_is_attention_without_dropout():
-    tensors = [tensor.detach() for tensor in inputs(5)]
-    torch.manual_seed(0)
-    mean = sum(window_by_window(None, *tensors, None, dropout=0.1)[0] for _ in range(4000)) / 4000
-    torch.testing.assert_close(mean, scaled_dot_product_attention(*tensors).transpose(1, 2), atol=0.05, rtol=0)
 
 
 def test_under_autocast_attention_is_still_computed_in_float32():
@@ -252,9 +212,7 @@ def test_padding_between_tokens_is_refused():
 @pytest.mark.parametrize("model_type", MODEL_TYPES)
 @pytest.mark.parametrize("left", [False, True])
 def test_a_model_with_almost_no_dropout_has_the_same_loss_and_gradients(model_type, left):
-    tiny = 1e-9  # not 0, so that our attention is taken; nothing is ever dropped
-    rates = ("hidden_dropout_prob", "attention_probs_dropout_prob", "dropout", "attention_dropout", "qa_dropout")
-    model = build(model_type, **{name: tiny for name in rates if hasattr(ENCODERS[model_type], name)}).train()
+    model = dropping(model_type, rate=1e-9)  # not 0, so that our attention is taken; nothing is ever dropped
     batch = batch_for(model, [3, 4, 5, 6, 7], [4, 6, 8, 9, 9])
     if left:
         batch |= {name: batch[name].flip(1) for name in ("input_ids", "attention_mask")}
@@ -271,14 +229,6 @@ def test_a_model_with_almost_no_dropout_has_the_same_loss_and_gradients(model_ty
     assert found[0].keys() == found[1].keys()
     for name, gradient in found[0].items():
         torch.testing.assert_close(found[1][name], gradient, atol=1e-6, rtol=1e-4, msg=name)
-
-
-def test_a_model_whose_weights_are_bfloat16_can_be_trained_with_it():
-    model = build("bert").to(torch.bfloat16).train()
-    with quick_dropout(model):
-        loss = model(**batch_for(model, [3, 4, 5, 6, 7], [4, 6, 8, 9, 9])).loss
-        loss.backward()
-    assert loss.isfinite() and all(p.grad.isfinite().all() for p in model.parameters() if p.grad is not None)
 
 
 # ── in training
@@ -304,16 +254,14 @@ def test_training_uses_it_and_saves_nothing_of_it(checkpoint, tokenizer, example
     assert ATTENTION not in (tmp_path / "out" / "config.json").read_text()
 
 
-def test_without_dropout_training_is_what_pytorch_makes_of_it(checkpoint, tokenizer, examples, monkeypatch):
-    def trained(quick):
-        model = load_model(checkpoint)
-        for module in model.modules():
-            if isinstance(module, torch.nn.Dropout):
-                module.p = 0.0
-        model.config.hidden_dropout_prob = model.config.attention_probs_dropout_prob = 0.0
-        if not quick:
-            monkeypatch.setattr(training, "quick_dropout", lambda _: nullcontext())
-        fine_tune(model, tokenizer, examples, None, SHORT)
-        return model
+def test_a_shipped_checkpoint_has_no_dropout_and_trains_to_the_bit_as_without_the_context(examples, monkeypatch):
+    def trained():
+        model = load_model("mini-bert", seed=0)
+        fine_tune(model, load_tokenizer("mini-bert"), examples, None, replace(SHORT, max_steps=3))
+        return model, torch.get_rng_state()
 
-    assert_same_weights(trained(quick=True), trained(quick=False))
+    model, state = trained()
+    monkeypatch.setattr(training, "quick_dropout", lambda _: nullcontext())
+    plainly, plain_state = trained()
+    assert_same_weights(model, plainly)
+    assert torch.equal(state, plain_state)

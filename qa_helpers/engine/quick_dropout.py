@@ -28,42 +28,28 @@ def quick_dropout(model: nn.Module) -> Iterator[None]:
     numbers than PyTorch's dropout would draw, and the same on every processor. Where nothing is dropped, or the model is
     on another device, nothing changes.
     """
-    if next(model.parameters()).device.type != "cpu":
-        yield
-        return
-    config = model.config
-    rates = [getattr(config, name, 0.0) for name in ("attention_probs_dropout_prob", "attention_dropout")]
-    encoder = model if isinstance(model, PreTrainedModel) else getattr(model, "encoder", None)  # of an ExtractiveQA
-    ours = config.model_type in MODEL_TYPES and config._attn_implementation == "sdpa" and any(rates)
-    ours = ours and isinstance(encoder, PreTrainedModel) and not getattr(config, "is_decoder", False)
-    swapped = [
-        (parent, name, module)
-        for parent in model.modules()
-        for name, module in parent.named_children()
-        if type(module) is nn.Dropout and module.p > 0
-    ]
-    for parent, name, module in swapped:
-        setattr(parent, name, QuickDropout(module.p).train(module.training))
-    if ours:
-        encoder.set_attn_implementation(ATTENTION)
+    on_cpu = next(model.parameters()).device.type == "cpu"
+    dropping = [module for module in model.modules() if on_cpu and type(module) is nn.Dropout and 0 < module.p < 1]
+    encoder = _encoder_with_known_attention(model) if dropping else None
     try:
+        for module in dropping:
+            module.__class__ = QuickDropout  # the same object, so that its mode and its hooks stay
+        if encoder is not None:
+            encoder.set_attn_implementation(ATTENTION)
         yield
     finally:
-        if ours:
+        for module in dropping:
+            module.__class__ = nn.Dropout
+        if encoder is not None:
             encoder.set_attn_implementation("sdpa")
-        for parent, name, module in swapped:
-            setattr(parent, name, module.train(parent.training))
 
 
-def draw(into: Tensor, p: float) -> Tensor:
-    """Fill a tensor with ones, each with probability ``p`` (to the nearest 1/65,536), and zeros."""
-    below = round(p * 2**16)
-    if below in (0, 2**16):
-        return into.fill_(below >> 16)
-    count = into.numel()
-    bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
-    drawn = bits.view(torch.int16)[:count].view(into.shape)  # four numbers from -32,768 to 32,767 in each
-    return torch.lt(drawn, below - 2**15, out=into)
+def _encoder_with_known_attention(model: nn.Module) -> PreTrainedModel | None:
+    """The library's model that ``model`` is or contains, where its attention is one that we can replace."""
+    encoder = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
+    if encoder is None or encoder.config.model_type not in MODEL_TYPES or getattr(encoder.config, "is_decoder", False):
+        return None
+    return encoder if encoder.config._attn_implementation == "sdpa" else None  # another was asked for by name
 
 
 class QuickDropout(nn.Dropout):
@@ -72,54 +58,38 @@ class QuickDropout(nn.Dropout):
     def forward(self, values: Tensor) -> Tensor:
         if not self.training:
             return values
-        return values * draw(torch.empty_like(values), 1 - self.p).div_(1 - self.p)
+        return values * draw(values, 1 - self.p).div_(1 - self.p)
+
+
+def draw(like: Tensor, p: float) -> Tensor:
+    """Ones, each with probability ``p`` (to the nearest 1/65,536), and zeros, in a new tensor like the one given."""
+    below = round(p * 2**16)
+    if below in (0, 2**16):
+        return torch.full_like(like, below >> 16)
+    count = like.numel()
+    bits = torch.empty(-(-count // 4), dtype=torch.int64).random_(-(2**63), None)
+    drawn = bits.view(torch.int16)[:count].view(like.shape)  # four numbers from -32,768 to 32,767 in each
+    return torch.lt(drawn, below - 2**15, out=torch.empty_like(like))
 
 
 class _WindowAttention(torch.autograd.Function):
-    """softmax(q kᵀ · scale), some of it dropped, times v.
-
-    Shapes: ``query``, ``key``, ``value`` (batch, heads, tokens, size); the result (batch, tokens, heads, size).
-    ``spans`` are the (first, end) of each window's tokens that are not padding.
-    """
+    """softmax(query · keyᵀ), some of it dropped, times value; all are (heads, tokens, size), of one window."""
 
     @staticmethod
-    @torch.amp.custom_fwd(device_type="cpu")
-    def forward(ctx, query, key, value, spans, rate, scale):
-        batch, heads, tokens, size = query.shape
-        result = query.new_empty(batch, tokens, heads, size)
-        kept = []
-        for k, (first, end) in enumerate(spans):
-            weights = _attention_weights(query[k] * scale, key[k, :, first:end])
-            mask = draw(torch.empty_like(weights), 1 - rate)
-            kept.append(mask.bool())  # a byte each; the numbers are what products are quick with
-            torch.bmm(weights.mul_(mask), value[k, :, first:end] / (1 - rate), out=result[k].transpose(0, 1))
-        ctx.save_for_backward(query, key, value, result, *kept)
-        ctx.spans, ctx.rate, ctx.scale = spans, rate, scale
-        return result
+    def forward(ctx, query: Tensor, key: Tensor, value: Tensor, rate: float) -> Tensor:
+        weights = _attention_weights(query, key)
+        mask = draw(weights, 1 - rate)
+        ctx.save_for_backward(query, key, value, mask.bool())  # as bool, a byte for each decision in place of four
+        ctx.rate = rate
+        return weights.mul_(mask) @ (value / (1 - rate))
 
     @staticmethod
-    @torch.amp.custom_bwd(device_type="cpu")
-    def backward(ctx, grad):
-        query, key, value, result, *kept = ctx.saved_tensors
-        batch, heads, tokens, size = query.shape
-        # The linear layers below want (batch, tokens, heads, size), so that no copy has to be made for them.
-        grads = [query.new_empty(batch, tokens, heads, size).transpose(1, 2) for _ in range(3)]
-        grad_query, grad_key, grad_value = grads
-        for k, (first, end) in enumerate(ctx.spans):
-            scaled, keys, values = query[k] * ctx.scale, key[k, :, first:end], value[k, :, first:end]
-            above = grad[k].transpose(0, 1)
-            above_kept = above / (1 - ctx.rate)
-            mask = kept[k].to(query.dtype)
-            weights = _attention_weights(scaled, keys)
-            grad_weights = torch.bmm(above_kept, values.transpose(1, 2)).mul_(mask)
-            # Softmax's backward pass takes Σ weight · grad of each row, which is Σ result · grad: many fewer numbers.
-            grad_scores = grad_weights.sub_((above * result[k].transpose(0, 1)).sum(-1, keepdim=True)).mul_(weights)
-            grad_query[k] = torch.bmm(grad_scores, keys * ctx.scale)
-            grad_key[k, :, first:end] = torch.bmm(grad_scores.transpose(1, 2), scaled)
-            grad_value[k, :, first:end] = torch.bmm(weights.mul_(mask).transpose(1, 2), above_kept)
-            for of_padding in (slice(0, first), slice(end, tokens)):
-                grad_key[k, :, of_padding], grad_value[k, :, of_padding] = 0, 0
-        return grad_query, grad_key, grad_value, None, None, None
+    def backward(ctx, grad: Tensor) -> tuple[Tensor, Tensor, Tensor, None]:
+        query, key, value, mask = ctx.saved_tensors
+        weights, mask, grad = _attention_weights(query, key), mask.to(query.dtype), grad / (1 - ctx.rate)
+        grad_weights = (grad @ value.mT).mul_(mask)
+        grad_scores = grad_weights.sub_((weights * grad_weights).sum(-1, keepdim=True)).mul_(weights)
+        return grad_scores @ key, grad_scores.mT @ query, weights.mul_(mask).mT @ grad, None
 
 
 def _attention_weights(scaled_query: Tensor, key: Tensor) -> Tensor:
@@ -146,10 +116,15 @@ def window_by_window(module, query, key, value, attention_mask, scaling=None, dr
     batch, _, tokens, size = query.shape
     spans = [(0, tokens)] * batch if attention_mask is None else _spans(attention_mask)
     # Half precision is for matrix products of a better shape; PyTorch computes attention in float32 here, too.
-    tensors = [x.float() if x.dtype in (torch.bfloat16, torch.float16) else x for x in (query, key, value)]
+    half, scale = query.dtype in (torch.bfloat16, torch.float16), scaling or size**-0.5
+    # The layers below wrote (batch, tokens, heads, size): in this order, one copy puts the windows' gradients together.
+    by_window = ((tensor.float() if half else tensor).transpose(1, 2).unbind() for tensor in (query, key, value))
+    results = []
     with torch.autocast("cpu", enabled=False):
-        result = _WindowAttention.apply(*tensors, spans, dropout, scaling or size**-0.5)
-    return result.to(query.dtype), None
+        for q, k, v, (first, end) in zip(*by_window, spans):
+            heads_first = (tensor.transpose(0, 1) for tensor in (q * scale, k[first:end], v[first:end]))
+            results.append(_WindowAttention.apply(*heads_first, dropout).transpose(0, 1))
+    return torch.stack(results).to(query.dtype), None
 
 
 def _spans(mask: Tensor) -> list[tuple[int, int]]:
