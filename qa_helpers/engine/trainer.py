@@ -20,10 +20,10 @@ from ..metrics import Scores
 from ..model import LABELS, MODEL_INPUTS, make_batch
 from .columns import list_columns
 from .out_of_memory import explain_out_of_memory, smaller_batches
-from .resume import explain_damage, whole_checkpoints
+from .resume import whole_checkpoints
 from .sampler import Piece, TrainingOrder
 from .training_bar import TrainingBar
-from .whole_files import checkpoint_size, explain_full_disk
+from .whole_files import checkpoint_size, explain_damage, explain_full_disk
 
 _CHECK_EVERY = 10  # steps between looks at the loss on a GPU, which has to wait for each look
 _HISTORY = ("step", "epoch", "seconds", "loss", "learning_rate", "grad_norm", "exact_match", "f1")
