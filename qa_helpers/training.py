@@ -88,17 +88,17 @@ def fine_tune(
     _check(config)
 
     # Examples → windows to train on, and windows to be scored on.
-    cut = {
-        "tokenizer": tokenizer,
-        "max_length": config.max_length,
-        "stride": config.stride,
-        "progress": config.progress,
-    }
+    cut = {"tokenizer": tokenizer, "max_length": config.max_length, "stride": config.stride}
     with main_process_first():  # the others find the features in its cache
-        features = make_features(train_examples, **cut)
+        features = make_features(train_examples, **cut, progress=config.progress)
     input_ids = list_column(features, "input_ids")
     check_fits(model, input_ids)
-    evaluation = None if eval_examples is None else _evaluation(eval_examples, config, cut)
+    evaluation = None
+    if eval_examples is not None:
+        limits = {"n_best": config.n_best, "max_answer_length": config.max_answer_length}
+        rules = {"null_threshold": config.null_threshold, "align_to_words": config.align_to_words}
+        shown = {"progress": config.progress}
+        evaluation = Evaluation(eval_examples, **cut, batch_size=2 * config.batch_size, **shown, **limits, **rules)
 
     with tempfile.TemporaryDirectory() as scratch:
         # A new run, one that goes on from a checkpoint, or one that has come to its end before.
@@ -132,12 +132,6 @@ def fine_tune(
     return _result(model, trainer.state, scores, len(features), config)
 
 
-def _evaluation(examples: Dataset | Sequence[dict], config: FineTuneConfig, cut: dict) -> Evaluation:
-    limits = {"n_best": config.n_best, "max_answer_length": config.max_answer_length}
-    rules = {"null_threshold": config.null_threshold, "align_to_words": config.align_to_words}
-    return Evaluation(examples, **cut, batch_size=2 * config.batch_size, **limits, **rules)
-
-
 def _take_finished(
     model: nn.Module, state: TrainerState, evaluation: Evaluation | None, features: int, config: FineTuneConfig
 ) -> FineTuneResult:
@@ -145,8 +139,7 @@ def _take_finished(
     own = model.to_library() if isinstance(model, ExtractiveQA) else model  # the same tensors, under the saved names
     own.load_state_dict(load_model(config.output_dir).state_dict())
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
-    scores = evaluation.run(model)[0] if evaluation else None
-    return _result(model, state, scores, features, config)
+    return _result(model, state, evaluation.run(model)[0] if evaluation else None, features, config)
 
 
 def _result(model, state: TrainerState, scores: Scores | None, features: int, config: FineTuneConfig) -> FineTuneResult:
@@ -233,6 +226,5 @@ def _arguments(config: FineTuneConfig, folder: Path, scored: bool = False) -> Tr
         report_to="none",
         disable_tqdm=True,  # the bar is ours
         seed=config.seed,
-        data_seed=config.seed,
         log_level="error",
     )

@@ -153,7 +153,12 @@ def test_an_interrupted_cell_can_just_be_run_again_with_the_same_model(checkpoin
     fine_tune(model, tokenizer, examples, None, config)
     fine_tune(unbroken, tokenizer, examples, None, SHORT)
     assert_same_weights(model, unbroken)
-    # A finished model is a new start: fine-tuning it further does not pass for the run that made it.
+    # A finished model is a new start: it does not pass for the one that another run from the old start has left,
+    other = replace(config, output_dir=str(tmp_path / "other"))
+    interrupted(checkpoint, tokenizer, examples, other, stop=6)
+    with pytest.raises(ValueError, match="other starting weights"):
+        fine_tune(model, tokenizer, examples, None, other)
+    # and fine-tuning it further does not pass for the run that made it.
     interrupted(checkpoint, tokenizer, examples, replace(config, overwrite=True), stop=6, model=model)
     with pytest.raises(ValueError, match="other starting weights"):
         fine_tune(load_model(checkpoint), tokenizer, examples, None, replace(config, overwrite=True))

@@ -12,8 +12,6 @@ session, takes the finished model instead of training it a second time.
 
 import json
 import shutil
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict
 from pathlib import Path
 from weakref import WeakKeyDictionary
@@ -89,19 +87,6 @@ def _is_whole(checkpoint: Path) -> bool:
     except (OSError, ValueError, TypeError):
         return False
     return all((checkpoint / name).is_file() for name in (OPTIMIZER_NAME, SCHEDULER_NAME))
-
-
-@contextmanager
-def explain_damage(checkpoint: str | Path | None) -> Iterator[None]:
-    """Turn the libraries' several errors on a damaged file of a checkpoint into one ValueError."""
-    try:
-        yield
-    except Exception as error:  # of safetensors, pickle, zipfile, torch
-        told = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
-        raise ValueError(
-            f"{checkpoint} is damaged ({told}): delete this folder to go on from the checkpoint before it, or start over "
-            "with resume=False (--no-resume)"
-        ) from error
 
 
 def write_finished(folder: Path, run: dict, model: nn.Module, state: TrainerState) -> None:

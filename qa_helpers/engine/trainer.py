@@ -10,7 +10,7 @@ from pathlib import Path
 import numpy as np
 import torch
 from torch import nn
-from torch.utils.data import DataLoader, Dataset
+from torch.utils.data import DataLoader, Dataset, default_convert
 from transformers import Trainer, TrainerCallback, TrainerState
 from transformers.trainer import TRAINER_STATE_NAME
 from transformers.trainer_callback import PrinterCallback
@@ -20,10 +20,10 @@ from ..metrics import Scores
 from ..model import LABELS, MODEL_INPUTS, make_batch
 from .columns import list_columns
 from .out_of_memory import explain_out_of_memory, smaller_batches
-from .resume import explain_damage, whole_checkpoints
+from .resume import whole_checkpoints
 from .sampler import Piece, TrainingOrder
 from .training_bar import TrainingBar
-from .whole_files import checkpoint_size, explain_full_disk
+from .whole_files import checkpoint_size, explain_damage, explain_full_disk
 
 _CHECK_EVERY = 10  # steps between looks at the loss on a GPU, which has to wait for each look
 _HISTORY = ("step", "epoch", "seconds", "loss", "learning_rate", "grad_norm", "exact_match", "f1")
@@ -66,8 +66,7 @@ class CourseTrainer(Trainer):
 
     Args:
         model, args: as for the library's trainer.
-        windows: to train on, in ``order``.
-        max_length: of the windows, for the advice where memory does not suffice.
+        windows: to train on, in ``order``; ``max_length``: of the windows, for the advice where memory does not suffice.
         evaluation: scores the model, as often as ``args`` say and at the end; None never does.
         bar: shows how far the training is.
         callbacks: see :func:`qa_helpers.fine_tune`.
@@ -114,7 +113,7 @@ class CourseTrainer(Trainer):
         return DataLoader(
             self.train_dataset,
             batch_sampler=self.order,
-            collate_fn=_as_it_is,
+            collate_fn=default_convert,
             num_workers=workers,
             persistent_workers=workers > 0,
             pin_memory=self.args.dataloader_pin_memory,
@@ -123,8 +122,7 @@ class CourseTrainer(Trainer):
     def compute_loss(self, model, inputs, return_outputs=False, num_items_in_batch=None):
         weight = inputs.pop("weight")
         with self.accelerator.autocast():
-            loss = super().compute_loss(model, inputs, return_outputs, num_items_in_batch)
-        return (loss[0] * weight, loss[1]) if return_outputs else loss * weight
+            return weight * super().compute_loss(model, inputs, num_items_in_batch=num_items_in_batch)
 
     def training_step(self, model, inputs, *arguments, **options):
         step, ids, args = self.state.global_step + 1, inputs["input_ids"], self.args
@@ -227,10 +225,6 @@ class UnwrappedForward(TrainerCallback):
             del model.forward
             if model.forward != original:  # somebody had put another one there before
                 model.forward = original
-
-
-def _as_it_is(batch):
-    return batch
 
 
 def history_of(state: TrainerState) -> list[dict]:

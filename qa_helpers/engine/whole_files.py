@@ -105,6 +105,19 @@ def explain_full_disk(path: Path, needed: int | None = None, partial: Path | Non
         ) from error
 
 
+@contextmanager
+def explain_damage(checkpoint: str | Path | None) -> Iterator[None]:
+    """Turn the libraries' several errors on a damaged file of a run's checkpoint into one ValueError."""
+    try:
+        yield
+    except Exception as error:  # of safetensors, pickle, zipfile, torch
+        told = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
+        raise ValueError(
+            f"{checkpoint} is damaged ({told}): delete this folder to go on from the checkpoint before it, or start over "
+            "with resume=False (--no-resume)"
+        ) from error
+
+
 def require_space(path: str | Path, needed: int, what: str) -> None:
     """Raise a ValueError unless the disk that ``path`` is (or will be) on has ``needed`` bytes free for ``what``."""
     folder = Path(path).absolute()
