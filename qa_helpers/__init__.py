@@ -10,7 +10,8 @@ __version__ = "0.1.0"
 
 _PUBLIC = {
     "mini.corpus": ["build_corpus", "passages", "to_squad_json", "write_corpus"],
-    "data": ["check_examples", "load_squad"],
+    "data": ["load_squad"],
+    "examples": ["check_examples"],
     "checkpoints": ["load_model", "load_tokenizer"],
     "features": ["answer_in_window", "label_coverage", "make_features", "span_text"],
     "model": ["ExtractiveQA", "make_batch", "predict_logits", "trace_shapes"],

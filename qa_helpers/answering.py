@@ -106,12 +106,12 @@ class QuestionAnswerer:
             logits, document = (starts[k], ends[k]), pairs[owner][1]
             first, beyond = context_tokens
             a, b = int(offsets[k][first, 0]), int(offsets[k][beyond - 1, 1])
-            visible = (
-                " " * a + document[a:b]
-            )  # as in the pipeline, words are widened no further than the window reaches
+            # As in the pipeline, words are widened no further than the window reaches.
+            visible = " " * a + document[a:b]
             spans = spans_of_window(visible, offsets[k], *logits, context_tokens, count, max_answer_len, align_to_words)
             # Probabilities over the context's tokens and [CLS], as in the pipeline: question tokens do not count.
-            total = sum(_log_sum_exp(values[[cls_index, *range(*context_tokens)]]) for values in logits)
+            counted = [cls_index, *range(first, beyond)]
+            total = sum(np.logaddexp.reduce(values[counted].astype(float)) for values in logits)
             for score, start, end, text in spans:
                 _add_answer(answers[owner], float(np.exp(score - total)), start, end, text)
             null_score = float(np.exp(float(starts[k][cls_index]) + float(ends[k][cls_index]) - total))
@@ -183,8 +183,3 @@ def _as_pairs(inputs, question, context) -> list[tuple[str, str]]:
                     f"the {what} of input {k} holds half a surrogate pair, which is no character; repair the text"
                 )
     return [(q.strip(), c) for q, c in pairs]
-
-
-def _log_sum_exp(values: np.ndarray) -> float:
-    values = values.astype(np.float64)
-    return float(values.max() + np.log(np.exp(values - values.max()).sum()))

@@ -23,7 +23,6 @@ from datasets.exceptions import DatasetGenerationError
 
 from .engine.progress_bars import bars_shown, library_bars, track
 from .examples import FEATURES, example_problems, make_example, rows_to_dataset, shown, title_of, value_of
-from .examples import check_examples as check_examples  # for those who look for it here
 
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
 MINI_NAMES = ("mini", "mini_v2")
@@ -123,18 +122,12 @@ def read_squad_json(path: str | Path) -> Iterator[dict]:
 
 def _read_json(path: Path) -> Iterator[tuple[str, dict]]:
     """SQuAD 1.1 or 2.0 JSON, a list of rows, or JSON lines under a ``.json`` name."""
+    text = _text(path)
     try:
-        content = json.loads(_text(path))
-    except RecursionError:
-        raise ValueError(f"{path.name}: nested too deeply to be SQuAD JSON; look for a run of brackets") from None
-    except json.JSONDecodeError as error:
-        if error.msg == "Extra data":  # a whole object, and another one after it
-            yield from _read_json_lines(path)
-            return
-        at = f"line {error.lineno}, column {error.colno}"
-        raise ValueError(f"{path.name}: not valid JSON at {at} ({error.msg}); is it cut off?") from None
-    except ValueError as error:  # a number too long for Python
-        raise ValueError(f"{path.name}: not valid JSON ({one_line(error)})") from None
+        content = _parse(text, path.name)
+    except _MoreFollows:  # a whole object, and another one after it
+        yield from _json_lines(text, path.name)
+        return
     if isinstance(content, dict) and "question" in content:
         content = [content]  # JSON lines with one line
     if isinstance(content, list):
@@ -157,18 +150,33 @@ def _read_json(path: Path) -> Iterator[tuple[str, dict]]:
 
 
 def _read_json_lines(path: Path) -> Iterator[tuple[str, dict]]:
+    return _json_lines(_text(path), path.name)
+
+
+def _json_lines(text: str, name: str) -> Iterator[tuple[str, dict]]:
     """One JSON object a line; empty lines are passed over."""
-    for number, line in enumerate(_text(path).split("\n"), start=1):  # not splitlines: U+2028 may be in a text
+    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may be in a text
         if line.strip():
-            place = f"{path.name}: line {number}"
-            try:
-                yield place, json.loads(line)
-            except RecursionError:
-                raise ValueError(f"{place}: nested too deeply; look for a run of brackets") from None
-            except json.JSONDecodeError as error:
-                raise ValueError(
-                    f"{place}: not valid JSON at column {error.colno} ({error.msg}); is it cut off?"
-                ) from None
+            place = f"{name}: line {number}"
+            yield place, _parse(line, place)
+
+
+class _MoreFollows(ValueError):
+    """Whole JSON, and then something else."""
+
+
+def _parse(text: str, place: str):
+    """JSON text → objects; a ValueError that says where the text is not JSON."""
+    try:
+        return json.loads(text)
+    except json.JSONDecodeError as error:
+        at = f"column {error.colno}" if ": line " in place else f"line {error.lineno}, column {error.colno}"
+        kind = _MoreFollows if error.msg == "Extra data" else ValueError
+        raise kind(f"{place}: not valid JSON at {at} ({error.msg}); is it cut off?") from None
+    except RecursionError:
+        raise ValueError(f"{place}: nested too deeply to be SQuAD JSON; look for a run of brackets") from None
+    except ValueError as error:  # a number too long for Python
+        raise ValueError(f"{place}: not valid JSON ({one_line(error)})") from None
 
 
 def _read_csv(path: Path) -> Iterator[tuple[str, dict]]:

@@ -16,6 +16,7 @@ import numpy as np
 import pyarrow as pa
 import tokenizers
 from datasets import Dataset, Features, List, Value
+from datasets.fingerprint import generate_random_fingerprint
 
 from .checkpoints import require_offsets
 from .data import rows_to_dataset
@@ -72,8 +73,10 @@ def make_features(
         raise ValueError("there are no examples to make features from")
     check_settings(tokenizer, max_length, stride)
     options = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride, "labels": labels}
-    content = _fingerprint(examples, **options)
-    cache = _cache_file(content) if examples.cache_files else None  # examples in memory have features in memory
+    # Features of examples in memory stay in memory: nobody will look for them, so no fingerprint of the content is needed.
+    on_disk = bool(examples.cache_files)
+    content = _fingerprint(examples, **options) if on_disk else generate_random_fingerprint()
+    cache = _cache_file(content) if on_disk else None
     several = num_proc is not None  # processes, whose work only the library's own bar can count
     quiet = library_bars(downloads=False, data=several and bars_shown(progress))
     counted = counting("Making features", len(examples), "examples", progress)

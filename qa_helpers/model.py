@@ -159,7 +159,6 @@ def predict_logits(
     on_gpu = device.type == "cuda"
     start_logits: list = [None] * len(lengths)
     end_logits: list = [None] * len(lengths)
-
     was_training = model.training
     model.eval()
     try:

@@ -20,7 +20,7 @@ from file_seeds import CRLF, ROWS, as_csv, as_lines, nested
 
 import qa_helpers.data as data
 from qa_helpers import load_squad
-from qa_helpers.data import FEATURES, check_examples, rows_to_dataset
+from qa_helpers.examples import FEATURES, check_examples, rows_to_dataset
 
 ONE = make_example("one", BRIDGE, "Who built it?", "Ilse Varn")  # at 51
 

@@ -42,21 +42,22 @@ def imported_modules(path):
     found = set()
     for node in ast.walk(ast.parse(path.read_text(encoding="utf-8"))):
         if isinstance(node, ast.ImportFrom):
-            module = (node.module or "").split(".")
-            if node.level == 0 and module[0] != "qa_helpers":
+            module = node.module.split(".") if node.module else []
+            if node.level:
+                module = [*package[: len(package) - node.level + 1], *module]
+            elif module[0] == "qa_helpers":
+                module = module[1:]
+            else:
                 continue
-            above = list(package[: len(package) - node.level + 1]) if node.level else []
-            module = [*above, *(module if node.level else module[1:])]
-            found |= {".".join(filter(None, [*module, name])) for name in [""]} - {""}
-            if not node.module or node.module == "qa_helpers":
-                found |= {".".join(filter(None, [*module, alias.name])) for alias in node.names}
+            names = [[]] if node.module not in (None, "qa_helpers") else [[alias.name] for alias in node.names]
+            found |= {".".join([*module, *name]) for name in names}
         elif isinstance(node, ast.Import):
             found |= {a.name.removeprefix("qa_helpers.") for a in node.names if a.name.startswith("qa_helpers.")}
     return found
 
 
 def house_of(module):
-    """ "core", or the subpackage that a module is in."""
+    """The subpackage that a module is in, or "core"."""
     first = module.split(".")[0]
     return first if (PACKAGE / first).is_dir() else "core"
 
