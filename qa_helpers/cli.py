@@ -18,7 +18,8 @@ from rich.markup import escape
 from rich.table import Table
 
 from .course import FineTuneConfig, setup
-from .engine.processes import is_main
+from .engine.processes import is_main, speaker
+from .mini.commands import COMMANDS
 
 app = typer.Typer(
     add_completion=False,
@@ -28,7 +29,7 @@ app = typer.Typer(
     help="Extractive question answering: fine-tune, evaluate and ask. The embedded source 'mini' and the checkpoints "
     "'mini-bert' and 'mini-bert-qa' need neither network nor GPU.",
 )
-console = Console(highlight=False, quiet=not is_main())  # of several processes, the first one speaks for all
+console = speaker()
 
 Source = Annotated[
     str,
@@ -184,61 +185,8 @@ def ask(
     console.print(table)
 
 
-@app.command(epilog="Example: qa-helpers compare --families bert,albert --seeds 2 --output-file runs/scores.json")
-def compare(
-    output_file: Annotated[
-        Path, typer.Option(help="JSON with a row per run. Runs it holds already are not repeated.")
-    ] = Path("runs/family_scores.json"),
-    families: Annotated[str, typer.Option(help="all, or some of bert,distilbert,roberta,albert,deberta.")] = "all",
-    seeds: Annotated[int, typer.Option(help="Runs per family.")] = 5,
-    steps: Annotated[int, typer.Option(help="Optimizer steps of 16 windows in each run.")] = 500,
-    limit: Limit = None,
-):
-    """Fine-tune the small encoders of all families, several times each, and keep EM, F1 and time (lesson 08)."""
-    from .mini.comparison import CompareSettings, compare_families
-
-    names = None if families == "all" else [name.strip() for name in families.split(",")]
-    settings = CompareSettings(steps=steps, limit=limit)
-    runs = compare_families(output_file, names, seeds, settings, lambda line: console.print(line, soft_wrap=True))
-    console.print(f"{len(runs)} runs in {output_file}")
-
-
-@app.command(epilog="Example: qa-helpers corpus --output-dir data/mini --version 2.0")
-def corpus(
-    output_dir: Annotated[Path, typer.Option(help="Where train-v….json and dev-v….json go.")],
-    version: Annotated[str, typer.Option(help="1.1, or 2.0 with unanswerable questions.")] = "1.1",
-    examples: Annotated[int, typer.Option(help="Training examples.")] = 6000,
-    validation_examples: Annotated[int, typer.Option(help="Validation examples.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Another seed, another gazetteer.")] = 2026,
-):
-    """Write the embedded corpus as SQuAD 1.1 or 2.0 JSON."""
-    from .mini.corpus import write_corpus
-
-    for path in write_corpus(output_dir, version, examples, validation_examples, seed):
-        console.print(f"{path} ({path.stat().st_size / 1e6:.1f} MB)")
-
-
-@app.command(epilog="Example: qa-helpers pretrain --family bert --output-dir runs/mini-bert")
-def pretrain(
-    output_dir: Annotated[Path, typer.Option(help="Where the encoder and its tokenizer go.")],
-    family: Annotated[str, typer.Option(help="bert, distilbert, roberta, albert or deberta.")] = "bert",
-    share: Annotated[float, typer.Option(help="Do only this share of the steps (1 is what is shipped).")] = 1.0,
-    start_from: Annotated[
-        Path | None, typer.Option(help="An encoder made before: go on with its last stage, from its weights.")
-    ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, masks and order.")] = 0,
-):
-    """Pretrain a small encoder by masked language modelling on corpus passages (minutes on two cores).
-
-    A run that is cut off leaves nothing in output-dir, and starts over when it is repeated.
-    """
-    from .mini.pretraining import PretrainConfig
-    from .mini.pretraining import pretrain as run
-
-    config = PretrainConfig(seed=seed, share=share, start_from=start_from)
-    start = time.perf_counter()
-    run(family, output_dir, config, report=lambda line: console.print(line, soft_wrap=True))
-    console.print(f"{time.perf_counter() - start:.0f} s, saved in {output_dir}")
+for command, example in COMMANDS.items():
+    app.command(epilog=f"Example: qa-helpers {example}")(command)
 
 
 def main() -> None:

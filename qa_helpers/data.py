@@ -6,37 +6,33 @@ A row (*example*) is ``{"id", "title", "context", "question", "answers": {"text"
 Every reader yields pairs (place, row); what a row may be and what is wrong with it is in :mod:`qa_helpers.examples`.
 """
 
-import ast
-import csv
-import io
 import json
-import math
 import re
-import warnings
 from collections.abc import Callable, Iterable, Iterator
 from difflib import get_close_matches
 from pathlib import Path
 
-import pyarrow.parquet
-from datasets import Dataset, DatasetDict, load_dataset, load_from_disk
+from datasets import Dataset, DatasetDict, load_dataset
 from datasets.exceptions import DatasetGenerationError
 
 from .engine.progress_bars import bars_shown, library_bars, track
+from .engine.tables import (
+    NO_TABLE,
+    ROWS,
+    check_columns,
+    one_line,
+    open_saved,
+    read_csv,
+    read_parquet,
+    table_rows,
+    text_of,
+)
 from .examples import FEATURES, example_problems, make_example, rows_to_dataset, shown, title_of, value_of
 
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
 MINI_NAMES = ("mini", "mini_v2")
 SPLIT_PREFIXES = {"train": ("train",), "validation": ("dev", "valid", "val"), "test": ("test",)}
 LARGE = 16 * 2**20  # bytes of a file from which on its examples are kept in the library's cache, not in memory
-_NO_TABLE = {  # how files begin that hold no table as they are
-    b"\x1f\x8b": "compressed (gzip); unpack it first",
-    b"PK\x03\x04": "an archive or a workbook (zip); unpack it, or save it as CSV, first",
-    b"BZh": "compressed (bzip2); unpack it first",
-    b"\xfd7zX": "compressed (xz); unpack it first",
-}
-_TOO_MANY = "cells beyond the header"
-_TABLE_COLUMNS = ("id", "context", "question")
-_ROWS = 1000  # of a dataset, looked through at once
 
 
 def load_squad(source: str | Path = "mini") -> DatasetDict:
@@ -84,7 +80,7 @@ def load_squad(source: str | Path = "mini") -> DatasetDict:
         if path.is_file():
             return DatasetDict({_split_of(path) or "validation": _read_file(path)})
         if path.is_dir() and ((path / "dataset_dict.json").is_file() or (path / "state.json").is_file()):
-            return _in_schema(_open_saved(path), path.name)
+            return _in_schema(open_saved(path, _split_of(path) or "validation"), path.name)
         if path.is_dir():
             return _in_order({split: _read_file(file) for split, file in _split_files(path).items()})
     except (OSError, RuntimeError) as error:  # RuntimeError: "~somebody" who has no home
@@ -122,7 +118,7 @@ def read_squad_json(path: str | Path) -> Iterator[dict]:
 
 def _read_json(path: Path) -> Iterator[tuple[str, dict]]:
     """SQuAD 1.1 or 2.0 JSON, a list of rows, or JSON lines under a ``.json`` name."""
-    text = _text(path)
+    text = text_of(path)
     try:
         content = _parse(text, path.name)
     except _MoreFollows:  # a whole object, and another one after it
@@ -150,7 +146,7 @@ def _read_json(path: Path) -> Iterator[tuple[str, dict]]:
 
 
 def _read_json_lines(path: Path) -> Iterator[tuple[str, dict]]:
-    return _json_lines(_text(path), path.name)
+    return _json_lines(text_of(path), path.name)
 
 
 def _json_lines(text: str, name: str) -> Iterator[tuple[str, dict]]:
@@ -179,88 +175,13 @@ def _parse(text: str, place: str):
         raise ValueError(f"{place}: not valid JSON ({one_line(error)})") from None
 
 
-def _read_csv(path: Path) -> Iterator[tuple[str, dict]]:
-    """Cells separated by commas, semicolons or tabs, under a header; rows count from 0."""
-    text = _text(path)
-    separator = max(",;\t", key=text.partition("\n")[0].count)
-    csv.field_size_limit(2**31 - 1)  # contexts may be longer than the usual 131,072 characters
-    table = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, restkey=_TOO_MANY, strict=True)
-    try:
-        table.fieldnames = [name.strip() for name in table.fieldnames or ()]
-        _check_columns(table.fieldnames, path.name)
-        for k, row in enumerate(table):
-            place = f"{path.name}: row {k} (line {table.line_num})"
-            if _TOO_MANY in row or None in row.values():
-                raise ValueError(
-                    f"{place}: not as many cells as the header has; put cells that hold a {separator!r} or a line end in "
-                    "double quotes. Is the file cut off?"
-                )
-            yield place, {name: _cell(name, cell, place) for name, cell in row.items()}
-    except csv.Error as error:
-        raise ValueError(
-            f"{path.name}: not valid CSV at line {table.line_num} ({error}); is a quote missing, or the file cut off?"
-        ) from None
-
-
-def _cell(name: str, cell: str, place: str):
-    """What a CSV cell means: text for most columns; an empty cell of the others is nothing."""
-    if name in ("id", "title", "context", "question"):
-        return cell
-    if not cell:
-        return None
-    if name == "answers":
-        for read in (json.loads, ast.literal_eval):  # as JSON, or as Python writes it
-            try:
-                with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # what Python thinks of a text's backslashes
-                    return read(cell)
-            except (ValueError, SyntaxError, RecursionError, MemoryError):
-                continue
-        raise ValueError(
-            f'{place}, answers: cannot be read: {shown(cell)}; write JSON: {{"text": [...], "answer_start": [...]}}. '
-            "(Arrays as numpy prints them are no JSON: save their lists)"
-        )
-    if name == "is_impossible":
-        known = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
-        if cell.strip().lower() not in known:
-            raise ValueError(f"{place}, is_impossible: expected true or false, found {shown(cell)}")
-        return known[cell.strip().lower()]
-    if name == "answer_start":  # "51.0" is how pandas writes 51 in a column with gaps
-        if not re.fullmatch(r"\s*-?[0-9]{1,18}(\.0*)?\s*", cell):
-            raise ValueError(f"{place}, answer_start: expected a whole number, found {shown(cell)}")
-        return int(cell.partition(".")[0])
-    return cell
-
-
-def _read_parquet(path: Path) -> Iterator[tuple[str, dict]]:
-    try:
-        table = pyarrow.parquet.read_table(path, page_checksum_verification=True)
-        table.validate(full=True)
-    except Exception as error:  # Arrow raises many kinds for damaged files
-        raise _damaged(path.name, error) from error
-    _check_columns(table.column_names, path.name)
-    yield from _table_rows(table.to_batches(_ROWS), path.name)
-
-
-def _table_rows(batches: Iterable, name: str) -> Iterator[tuple[str, dict]]:
-    """The rows of Arrow's record batches or tables, with their places."""
-    count = 0
-    for batch in batches:
-        for row in batch.to_pylist():
-            start = row.get("answer_start")
-            if isinstance(start, float):  # how pandas keeps whole numbers in a column with gaps
-                row["answer_start"] = None if math.isnan(start) else int(start) if start.is_integer() else start
-            yield f"{name}: row {count}", row
-            count += 1
-
-
 READERS: dict[str, Callable[[Path], Iterator[tuple[str, dict]]]] = {
     ".json": _read_json,
     ".jsonl": _read_json_lines,
     ".ndjson": _read_json_lines,
-    ".csv": _read_csv,
-    ".tsv": _read_csv,
-    ".parquet": _read_parquet,
+    ".csv": read_csv,
+    ".tsv": read_csv,
+    ".parquet": read_parquet,
 }
 
 
@@ -290,13 +211,13 @@ def _read_file(path: Path) -> Dataset:
         beginning = file.read(4)
     if not beginning:
         raise ValueError(f"{path.name}: the file is empty (0 bytes); fetch or write it again")
-    for magic, what in _NO_TABLE.items():
+    for magic, what in NO_TABLE.items():
         if beginning.startswith(magic):
             raise ValueError(f"{path.name}: {what}")
     if path.suffix.lower() == ".arrow":
         raise ValueError(f"{path.name}: give the folder that save_to_disk wrote, not one file of it")
     named = READERS.get(path.suffix.lower())
-    reader = named or (_read_parquet if beginning == b"PAR1" else _read_json)
+    reader = named or (read_parquet if beginning == b"PAR1" else _read_json)
     if path.stat().st_size < LARGE:
         dataset = rows_to_dataset(list(_examples_of(path, reader)))
     else:
@@ -330,9 +251,9 @@ def _in_schema(splits: dict[str, Dataset], name: str) -> DatasetDict:
         if not len(dataset):
             raise ValueError(f"{name}: split {split!r} holds no examples; is it the right one?")
         where = f"{name}, split {split!r}"
-        _check_columns(dataset.column_names, where)
-        batches = dataset.with_format("arrow").iter(_ROWS)
-        with track(_sound(_table_rows(batches, where)), f"Checking {split}", len(dataset), "examples") as examples:
+        check_columns(dataset.column_names, where)
+        batches = dataset.with_format("arrow").iter(ROWS)
+        with track(_sound(table_rows(batches, where)), f"Checking {split}", len(dataset), "examples") as examples:
             if _has_the_schema(dataset):
                 for _ in examples:
                     pass  # all sound
@@ -347,29 +268,6 @@ def _has_the_schema(dataset: Dataset) -> bool:
         return False
     kept = dataset.select_columns(list(FEATURES))
     return kept.features == FEATURES and not kept.data.column("title").null_count
-
-
-def _open_saved(folder: Path) -> dict[str, Dataset]:
-    """Split → Dataset (memory-mapped) of a folder that ``save_to_disk`` wrote."""
-    try:
-        loaded = load_from_disk(str(folder))
-        if isinstance(loaded, Dataset):
-            loaded = {str(loaded.split or _split_of(folder) or "validation"): loaded}
-        for dataset in loaded.values():
-            dataset.data.table.validate(full=True)
-        return {split: dataset.with_format(None) for split, dataset in loaded.items()}
-    except Exception as error:  # the library raises many kinds for what it finds in these files
-        raise _damaged(folder.name, error) from error
-
-
-def _check_columns(names: list[str], place: str) -> None:
-    missing = [column for column in _TABLE_COLUMNS if column not in names]
-    if not missing and not {"answers", "answer_text", "is_impossible"} & set(names):
-        missing = ["answers"]
-    if missing:
-        raise ValueError(
-            f"{place}: columns missing: {missing}; SQuAD has them. Found: {shown(', '.join(map(str, names)))}"
-        )
 
 
 def _in_order(splits: dict[str, Dataset]) -> DatasetDict:
@@ -412,27 +310,3 @@ def _from_hub(repository: str) -> DatasetDict:
             "dev*.json instead, or use the embedded source 'mini'"
         ) from error
     return _in_schema(loaded, f"source {repository!r}")
-
-
-def _text(path: Path) -> str:
-    """A file's text, which is UTF-8, with or without a byte order mark."""
-    try:
-        content = path.read_bytes()
-        return content.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        line = content.count(b"\n", 0, error.start) + 1
-        like_utf16 = " (it begins like UTF-16)" if content.startswith((b"\xff\xfe", b"\xfe\xff")) else ""
-        raise ValueError(
-            f"{path.name}: byte {error.start}, in line {line}, is not UTF-8; save the file as UTF-8{like_utf16}"
-        ) from None
-    except OSError as error:
-        raise ValueError(f"{path.name} could not be read ({error.strerror or error})") from error
-
-
-def _damaged(name: str, error: Exception) -> ValueError:
-    return ValueError(f"{name}: damaged or not what its name says ({one_line(error)}); fetch or write it again")
-
-
-def one_line(error: Exception | Warning) -> str:
-    """The kind and the first line of another's error, for a message of one's own."""
-    return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"

@@ -14,6 +14,13 @@ def is_main() -> bool:
     return os.environ.get("RANK", "0") == "0"
 
 
+def speaker():
+    """A console to print on; of several processes, the first one speaks for all."""
+    from rich.console import Console
+
+    return Console(highlight=False, quiet=not is_main())
+
+
 def state():
     """This process's place among the others, as ``accelerate.PartialState``; it joins them on first use."""
     import torch
