@@ -134,9 +134,7 @@ def evaluate(
     from .evaluation import Evaluation
 
     data = load_squad(source)
-    if split not in data:
-        raise ValueError(f"source {source!r} has no split {split!r}; it holds {', '.join(data)}")
-    examples = _limited(data, limit)[split]
+    examples = _limited({split: data[split]}, limit)[split]
     tokenizer, model = load_tokenizer(checkpoint), load_model(checkpoint, needs_head=True)
     start = time.perf_counter()
     evaluation = Evaluation(examples, tokenizer, batch_size=batch_size, **_suited(source, checkpoint, settings))

@@ -8,13 +8,14 @@ Every reader yields pairs (place, row); what a row may be and what is wrong with
 
 import json
 import re
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from difflib import get_close_matches
 from pathlib import Path
 
-from datasets import Dataset, DatasetDict, load_dataset
+from datasets import Dataset, DatasetDict, get_dataset_config_names, load_dataset
 from datasets.exceptions import DatasetGenerationError
 
+from .engine.other_formats import refuse_other_format
 from .engine.progress_bars import bars_shown, library_bars, track
 from .engine.tables import (
     NO_TABLE,
@@ -27,20 +28,34 @@ from .engine.tables import (
     table_rows,
     text_of,
 )
-from .examples import FEATURES, example_problems, make_example, rows_to_dataset, shown, title_of, value_of
+from .examples import FEATURES, example_problems, make_example, place_of, rows_to_dataset, shown, title_of, value_of
 
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
 MINI_NAMES = ("mini", "mini_v2")
 SPLIT_PREFIXES = {"train": ("train",), "validation": ("dev", "valid", "val"), "test": ("test",)}
+LEVELS = ("data", "paragraphs", "qas", "question")  # of SQuAD's JSON, each a list in the one before
 LARGE = 16 * 2**20  # bytes of a file from which on its examples are kept in the library's cache, not in memory
 
 
-def load_squad(source: str | Path = "mini") -> DatasetDict:
+class Splits(DatasetDict):
+    """Split → Dataset. A test split without its answers, which many publishers keep, is refused only when it is asked for.
+
+    Attributes:
+        refused: split → the ValueError that says what is wrong with it.
+    """
+
+    refused: dict[str, ValueError] = {}
+
+    def __missing__(self, split: str):
+        raise self.refused.get(split) or ValueError(f"the source has no split {split!r}; it holds {', '.join(self)}")
+
+
+def load_squad(source: str | Path = "mini") -> Splits:
     """Load question answering examples from any source, always with the same columns.
 
     Args:
         source: ``"mini"`` or ``"mini_v2"`` (embedded corpus, no network), ``"squad"`` or ``"squad_v2"`` (Hugging Face
-            hub), any hub id (``"owner/name"``) with SQuAD's columns, or a path: a file, a folder that holds ``train*``
+            hub), any hub id (``"owner/name"``, or ``"owner/name:config"``) with SQuAD's columns, or a path: a file, a folder that holds ``train*``
             and/or ``dev*`` (``valid*``, ``test*``) files, or a folder that ``save_to_disk`` wrote.
 
     Files, told apart by their ending:
@@ -63,7 +78,9 @@ def load_squad(source: str | Path = "mini") -> DatasetDict:
     the same file again takes a moment.
 
     Returns:
-        DatasetDict with ``train`` and/or ``validation``, columns id, title, context, question, answers.
+        DatasetDict with ``train`` and/or ``validation`` (and ``test``, if there is one), columns id, title, context,
+        question, answers. A test split that cannot be read, mostly since its answers are kept secret, raises its
+        ValueError when it is asked for.
 
     Raises:
         ValueError: the source is unknown (the nearest names are given), cannot be reached, or holds anything malformed
@@ -74,20 +91,20 @@ def load_squad(source: str | Path = "mini") -> DatasetDict:
         from .mini.corpus import build_corpus
 
         corpus = build_corpus(unanswerable=name == "mini_v2")
-        return _in_order({split: rows_to_dataset(rows) for split, rows in corpus.items()})
+        return Splits({split: rows_to_dataset(rows) for split, rows in corpus.items()})
     try:
         path = Path(name).expanduser()
         if path.is_file():
-            return DatasetDict({_split_of(path) or "validation": _read_file(path)})
+            return Splits({_split_of(path) or "validation": _read_file(path)})
         if path.is_dir() and ((path / "dataset_dict.json").is_file() or (path / "state.json").is_file()):
             return _in_schema(open_saved(path, _split_of(path) or "validation"), path.name)
         if path.is_dir():
-            return _in_order({split: _read_file(file) for split, file in _split_files(path).items()})
+            return _readable(_split_files(path), _read_file)
     except (OSError, RuntimeError) as error:  # RuntimeError: "~somebody" who has no home
         raise ValueError(f"source {name!r} could not be read ({error})") from error
     if looks_like_path(name):
         raise ValueError(f"source {name!r}: there is no such file or folder (looked in {Path.cwd().name}/)")
-    if name in HUB_NAMES or re.fullmatch(r"[\w.-]+/[\w.-]+", name):
+    if name in HUB_NAMES or re.fullmatch(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", name):
         return _from_hub(HUB_NAMES.get(name, name))
     raise ValueError(unknown_name("source", name, [*MINI_NAMES, *HUB_NAMES], "a hub id like 'owner/name' or a path"))
 
@@ -117,32 +134,42 @@ def read_squad_json(path: str | Path) -> Iterator[dict]:
 
 
 def _read_json(path: Path) -> Iterator[tuple[str, dict]]:
-    """SQuAD 1.1 or 2.0 JSON, a list of rows, or JSON lines under a ``.json`` name."""
+    """SQuAD 1.1 or 2.0 JSON, whole or any part of its nesting, a list of rows, or JSON lines under a ``.json`` name."""
     text = text_of(path)
     try:
         content = _parse(text, path.name)
     except _MoreFollows:  # a whole object, and another one after it
         yield from _json_lines(text, path.name)
         return
-    if isinstance(content, dict) and "question" in content:
-        content = [content]  # JSON lines with one line
-    if isinstance(content, list):
-        yield from ((f"{path.name}: [{k}]", row) for k, row in enumerate(content))
+    yield from _questions(content, path.name, LEVELS, "question" if isinstance(content, list) else "data")
+
+
+def _questions(item, place: str, levels: tuple, expected: str, **around: str) -> Iterator[tuple[str, dict]]:
+    """The questions inside one object of a JSON file, each with the ``context`` and ``title`` around it.
+
+    Args:
+        item: anything of SQuAD's nesting: the whole, an article, a paragraph, a question, or a list of one kind.
+        levels: what it may be, as the keys that show it.
+        expected: the key to ask for where nothing shows what it is.
+    """
+    if isinstance(item, list):
+        for k, part in enumerate(item):
+            there = f"{place}[{k}]" if ": " in place else f"{place}: [{k}]"
+            yield from _questions(None if isinstance(part, list) else part, there, levels, expected, **around)
         return
-    for a, article in enumerate(value_of(content, "data", list, path.name)):
-        here = f"{path.name}: data[{a}]"
-        if isinstance(article, dict) and "question" in article:
-            yield here, article
-            continue
-        paragraphs = value_of(article, "paragraphs", list, here)
-        title = title_of(article, here)
-        for p, paragraph in enumerate(paragraphs):
-            there = f"{here}.paragraphs[{p}]"
-            context = value_of(paragraph, "context", str, there)
-            for q, item in enumerate(value_of(paragraph, "qas", list, there)):
-                place = f"{there}.qas[{q}]"
-                value_of(item, "question", str, place)
-                yield place, {**item, "context": context, "title": title}
+    if isinstance(item, dict):
+        refuse_other_format(item, place)
+    key = next((key for key in reversed(levels) if isinstance(item, dict) and key in item), expected)
+    inside = value_of(item, key, str if key == "question" else list, place)
+    if key == "question":
+        yield place, {**item, **around}
+        return
+    if key == "paragraphs":
+        around["title"] = title_of(item, place)
+    elif key == "qas":
+        around["context"] = value_of(item, "context", str, place)
+    deeper = levels[levels.index(key) + 1 :]
+    yield from _questions(inside, place_of(place, key), deeper, deeper[0], **around)
 
 
 def _read_json_lines(path: Path) -> Iterator[tuple[str, dict]]:
@@ -154,7 +181,9 @@ def _json_lines(text: str, name: str) -> Iterator[tuple[str, dict]]:
     for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may be in a text
         if line.strip():
             place = f"{name}: line {number}"
-            yield place, _parse(line, place)
+            row = _parse(line, place)
+            if not (isinstance(row, dict) and set(row) == {"header"}):  # MRQA's first line
+                yield from _questions(row, place, LEVELS, "question")
 
 
 class _MoreFollows(ValueError):
@@ -244,23 +273,44 @@ def _cached(path: Path, reader: Callable) -> Dataset:
         raise error.__cause__ if isinstance(error.__cause__, ValueError) else error from None
 
 
-def _in_schema(splits: dict[str, Dataset], name: str) -> DatasetDict:
+def _readable(splits: Mapping, read: Callable) -> Splits:
+    """``read(what)`` of each split, in order; a test split may fail, as long as there is another one."""
+    found, refused = Splits(), {}
+    for split in sorted(splits, key=_place_of_split):
+        try:
+            found[split] = read(splits[split])
+        except ValueError as error:
+            if split != "test" or len(splits) == 1:
+                raise
+            refused[split] = error
+    found.refused = refused
+    return found
+
+
+def _in_schema(splits: dict[str, Dataset], name: str) -> Splits:
     """Datasets that the library loaded, looked through; those that have the course's schema stay where they are."""
-    done = {}
-    for split, dataset in splits.items():
+
+    def checked(named: tuple[str, Dataset]) -> Dataset:
+        split, dataset = named
         if not len(dataset):
             raise ValueError(f"{name}: split {split!r} holds no examples; is it the right one?")
         where = f"{name}, split {split!r}"
         check_columns(dataset.column_names, where)
         batches = dataset.with_format("arrow").iter(ROWS)
         with track(_sound(table_rows(batches, where)), f"Checking {split}", len(dataset), "examples") as examples:
-            if _has_the_schema(dataset):
-                for _ in examples:
-                    pass  # all sound
-                done[split] = dataset.select_columns(list(FEATURES))
-            else:
-                done[split] = rows_to_dataset(list(examples))
-    return DatasetDict(done)
+            if not _has_the_schema(dataset):
+                return rows_to_dataset(list(examples))
+            for _ in examples:
+                pass  # all sound
+        return dataset.select_columns(list(FEATURES))
+
+    if not splits:
+        raise ValueError(f"{name}: holds no split")
+    # A split "dev" is the validation split, as a file dev.json is.
+    usual = {
+        split: next((k for k, v in SPLIT_PREFIXES.items() if split in v and k not in splits), split) for split in splits
+    }
+    return _readable({usual[split]: (split, dataset) for split, dataset in splits.items()}, checked)
 
 
 def _has_the_schema(dataset: Dataset) -> bool:
@@ -270,8 +320,8 @@ def _has_the_schema(dataset: Dataset) -> bool:
     return kept.features == FEATURES and not kept.data.column("title").null_count
 
 
-def _in_order(splits: dict[str, Dataset]) -> DatasetDict:
-    return DatasetDict({split: splits[split] for split in sorted(splits, key=list(SPLIT_PREFIXES).index)})
+def _place_of_split(split: str) -> int:
+    return list(SPLIT_PREFIXES).index(split) if split in SPLIT_PREFIXES else len(SPLIT_PREFIXES)
 
 
 def _split_of(path: Path) -> str | None:
@@ -299,14 +349,18 @@ def _split_files(folder: Path) -> dict[str, Path]:
     return found
 
 
-def _from_hub(repository: str) -> DatasetDict:
+def _from_hub(source: str) -> Splits:
+    repository, _, config = source.partition(":")
     try:
         with library_bars(downloads=bars_shown(), data=bars_shown()):
-            loaded = load_dataset(repository)
+            loaded = load_dataset(repository, **({"name": config} if config else {}))
     except Exception as error:  # the library raises many kinds: no network, no such repository, a loading script
+        if "Config name is missing" in str(error):
+            known = ", ".join(f"{repository}:{name}" for name in get_dataset_config_names(repository))
+            raise ValueError(f"source {source!r} has several configurations; name one of them: {known}") from error
         raise ValueError(
-            f"source {repository!r} could not be loaded from the Hugging Face hub ({one_line(error)}). "
+            f"source {source!r} could not be loaded from the Hugging Face hub ({one_line(error)}). "
             f"Without a network, give a local folder with train*.json and "
             "dev*.json instead, or use the embedded source 'mini'"
         ) from error
-    return _in_schema(loaded, f"source {repository!r}")
+    return _in_schema(loaded, f"source {source!r}")

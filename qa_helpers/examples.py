@@ -7,6 +7,8 @@ from numbers import Integral
 import pyarrow as pa
 from datasets import Dataset, Features, List, Value
 
+from .engine.misplaced import why_misplaced
+from .engine.other_formats import answers_of_mrqa
 from .engine.progress_bars import track
 
 FEATURES = Features(
@@ -70,8 +72,7 @@ def example_problems(example: dict) -> list[Problem]:
             continue  # reported above: there is no text for the answer to be in
         elif start < 0 or context[start : start + len(text)] != text:
             at = context[max(start, 0) : max(start, 0) + len(text)]
-            right = context.find(text)
-            remedy = f"the text does occur at {right}" if right >= 0 else "the text does not occur in the context"
+            remedy = why_misplaced(context, text, start)
             report(
                 "misaligned", f"answer_start {start} points at {shown(at)}, not at the answer {shown(text)}; {remedy}"
             )
@@ -128,7 +129,8 @@ def make_example(row: dict, place: str) -> dict:
     Raises:
         ValueError: a key is missing or of the wrong type; the message names it and ``place``.
     """
-    identifier = str(value_of(row, "id", (str, int), place))
+    named = next((key for key in ("id", "qid", "guid") if row.get(key) not in (None, "")), "id")  # SQuAD, MRQA, KLUE
+    identifier = str(value_of(row, named, (str, int), place))
     if not identifier.strip():
         raise ValueError(f"{place_of(place, 'id')}: the id is empty; give each example an id of its own")
     return {
@@ -152,6 +154,8 @@ def _answers(row: dict, place: str) -> dict[str, list]:
         raise ValueError(f"{where}: expected true or false, found {_kind(impossible)}; write one of them")
     if impossible:
         return {"text": [], "answer_start": []}
+    if "detected_answers" in row:
+        row = row | {"answers": answers_of_mrqa(row["detected_answers"], value_of(row, "context", str, place), here)}
     if "answers" in row or not {"answer_text", "answer_start"} & row.keys():
         if "answers" in row and row["answers"] is None:
             raise ValueError(f"{here}: nothing there; a question without an answer has [], or is_impossible: true")
@@ -190,7 +194,9 @@ def value_of(mapping, key: str, kinds: type | tuple, place: str):
 
 
 def place_of(place: str, key: str) -> str:
-    """The place of a key: "dev.json: data[0].title", but "train.csv: row 3, title"."""
+    """The place of a key: "dev.json: data", "dev.json: data[0].title", but "train.csv: row 3, title"."""
+    if ": " not in place:
+        return f"{place}: {key}"
     return f"{place}.{key}" if place.endswith(("]", "answers")) else f"{place}, {key}"
 
 

@@ -146,7 +146,9 @@ def open_saved(folder: Path, unnamed: str) -> dict[str, Dataset]:
 def check_columns(names: list[str], place: str) -> None:
     """Raise a ValueError unless the columns of a table can hold examples."""
     missing = [column for column in _TABLE_COLUMNS if column not in names]
-    if not missing and not {"answers", "answer_text", "is_impossible"} & set(names):
+    if "id" in missing and {"qid", "guid"} & set(names):
+        missing.remove("id")
+    if not missing and not {"answers", "answer_text", "is_impossible", "detected_answers"} & set(names):
         missing = ["answers"]
     if missing:
         raise ValueError(
