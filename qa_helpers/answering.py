@@ -10,7 +10,7 @@ from pathlib import Path
 
 import numpy as np
 
-from .checkpoints import load_model, load_tokenizer, longest_input, require_offsets
+from .checkpoints import load_model, load_tokenizer, longest_input, settle_tokenizer
 from .decoding import spans_of_window
 from .engine.columns import list_column
 from .examples import is_unicode
@@ -40,9 +40,8 @@ class QuestionAnswerer:
             model = load_model(model, needs_head=True)
         if tokenizer is None:
             raise ValueError("give the model's tokenizer too: QuestionAnswerer(model, tokenizer)")
-        require_offsets(tokenizer)
         self.model = model.to(device) if device is not None else model
-        self.tokenizer = tokenizer
+        self.tokenizer = settle_tokenizer(tokenizer, self.model.config)
         self.batch_size = batch_size
 
     def __call__(

@@ -4,6 +4,7 @@ What differs between the families (segments, separators, dtypes, attention) is s
 rooms treat all of them alike.
 """
 
+import copy
 import re
 from dataclasses import dataclass
 from importlib.resources import files
@@ -99,38 +100,67 @@ def load_tokenizer(checkpoint: str | Path = "mini-bert"):
     Raises:
         ValueError: unknown checkpoint, no network, or a tokenizer that cannot give offsets.
     """
-    place = locate(checkpoint)
-    tokenizer = _from_hub_or_disk(AutoTokenizer.from_pretrained, checkpoint, place)
-    require_offsets(tokenizer)
-    return settle_tokenizer(tokenizer, load_config(checkpoint))
+    tokenizer = _from_hub_or_disk(AutoTokenizer.from_pretrained, checkpoint, locate(checkpoint))
+    try:
+        return settle_tokenizer(tokenizer, load_config(checkpoint))
+    except ValueError as error:
+        raise ValueError(f"checkpoint {str(checkpoint)!r}: {error}") from None
 
 
 def settle_tokenizer(tokenizer, config):
-    """Make a tokenizer return what the model of ``config`` takes, and read special tokens in a text as plain text."""
+    """The tokenizer as the model of ``config`` needs it: itself if :func:`load_tokenizer` gave it, else a settled copy.
+
+    It then returns ``token_type_ids`` exactly when the model has segment embeddings, and reads special tokens in a text as
+    plain text.
+
+    Raises:
+        ValueError: it gives no offsets, or knows far fewer tokens than the model (transformers 5 makes up an empty
+            vocabulary where a folder holds none).
+    """
+    require_offsets(tokenizer)
+    if len(tokenizer) < config.vocab_size / 2:
+        raise ValueError(
+            f"the tokenizer knows {len(tokenizer):,} tokens and the model {config.vocab_size:,}: its files are missing, "
+            "or it is another model's. Save the model's own beside it with tokenizer.save_pretrained(folder)"
+        )
     # ALBERT's leaves the segments out although the model has them; DeBERTa's gives them although it has none.
     names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
-    segments = ["token_type_ids"] if getattr(config, "type_vocab_size", 0) > 1 else []
-    tokenizer.model_input_names = [names[0], *segments, *names[1:]]
+    segments = ["token_type_ids"] if has_segments(config) else []
+    inputs = [names[0], *segments, *names[1:]]
+    if tokenizer.model_input_names == inputs and tokenizer.split_special_tokens and not _typed(tokenizer):
+        return tokenizer
+    tokenizer = copy.deepcopy(tokenizer)
+    tokenizer.model_input_names = inputs
     # Without this, a "[SEP]" typed by a user ends the segment; with it, it is five characters like any others.
     tokenizer.split_special_tokens = True
-    _split_typed_special_tokens(tokenizer)
+    if _typed(tokenizer):
+        _split_typed_special_tokens(tokenizer)
     return tokenizer
 
 
+def has_segments(config) -> bool:
+    """Whether a model tells the question from the context by ``token_type_ids``."""
+    return getattr(config, "type_vocab_size", 0) > 1
+
+
+def _typed(tokenizer) -> set[int]:
+    """Ids of special tokens that the tokenizer makes of text in which somebody typed their names."""
+    names = sorted(set(tokenizer.all_special_tokens))
+    ids = tokenizer(names, add_special_tokens=False, split_special_tokens=True)["input_ids"]
+    return (set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}) & set().union(*ids)
+
+
 def _split_typed_special_tokens(tokenizer) -> None:
-    """Cut a special token typed in a text behind its first character, where the vocabulary would take it whole.
+    """Cut special tokens typed in a text after their first character.
 
     A unigram vocabulary (ALBERT, DeBERTa 2 and 3) holds its special tokens as pieces like any others, and of the highest
     score, so ``split_special_tokens`` alone does not help there.
     """
     names = sorted(set(tokenizer.all_special_tokens))
-    special = set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}
-    typed = tokenizer(names, add_special_tokens=False, split_special_tokens=True)["input_ids"]
-    if any(special & set(ids) for ids in typed):
-        pattern = "|".join(f"{re.escape(name[0])}(?={re.escape(name[1:])})" for name in names)
-        backend = tokenizer.backend_tokenizer
-        cut = pre_tokenizers.Split(Regex(pattern), "isolated")
-        backend.pre_tokenizer = pre_tokenizers.Sequence([backend.pre_tokenizer, cut])
+    pattern = "|".join(f"{re.escape(name[0])}(?={re.escape(name[1:])})" for name in names)
+    backend = tokenizer.backend_tokenizer
+    cut = pre_tokenizers.Split(Regex(pattern), "isolated")
+    backend.pre_tokenizer = pre_tokenizers.Sequence([backend.pre_tokenizer, cut])
 
 
 def load_config(checkpoint: str | Path):

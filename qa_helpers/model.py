@@ -14,7 +14,7 @@ from torch import nn
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
-from .checkpoints import load_model, longest_input
+from .checkpoints import has_segments, load_model, longest_input
 from .engine.columns import lengths_of, list_columns, pad
 from .engine.out_of_memory import explain_out_of_memory, fewer_at_once
 from .engine.progress_bars import track
@@ -149,12 +149,19 @@ def predict_logits(
         (start_logits, end_logits): for each feature, in order, a float32 array (tokens of that window,).
 
     Raises:
-        ValueError: a window is longer than the model has positions for, its ids are not of this model's vocabulary, or a
-            batch does not fit in memory.
+        ValueError: a window is longer than the model has positions for, its ids are not of this model's vocabulary, it
+            lacks the segments that the model needs, or a batch does not fit in memory.
     """
     columns = list_columns(features, MODEL_INPUTS)
     lengths = lengths_of(columns["input_ids"])
     check_fits(model, columns["input_ids"])
+    if not has_segments(model.config):
+        columns.pop("token_type_ids", None)
+    elif "token_type_ids" not in columns:
+        raise ValueError(
+            "the features have no token_type_ids, by which this model tells the question from the context: make them with "
+            "the tokenizer of qa.load_tokenizer"
+        )
     device = next(model.parameters()).device
     on_gpu = device.type == "cuda"
     start_logits: list = [None] * len(lengths)

@@ -16,7 +16,7 @@ from torch import nn
 from transformers import TrainerCallback, TrainerState, TrainingArguments
 from transformers.utils import is_torch_tf32_available
 
-from .checkpoints import load_model
+from .checkpoints import load_model, settle_tokenizer
 from .course import FineTuneConfig as FineTuneConfig
 from .engine.columns import lengths_of, list_column
 from .engine.processes import decided_by_main, main_process_first
@@ -69,7 +69,7 @@ def fine_tune(
     Args:
         model: :class:`ExtractiveQA` or what :func:`qa_helpers.load_model` gave; trained in place. After an interruption
             it has the weights it had reached: load it again to start over, or resume from a checkpoint (``save_every``).
-        tokenizer: the checkpoint's own.
+        tokenizer: the checkpoint's own, from :func:`qa_helpers.load_tokenizer` or transformers' ``AutoTokenizer``.
         train_examples, eval_examples: rows in the course's schema.
         config: see :class:`FineTuneConfig`.
         callbacks: further ``TrainerCallback`` objects. One with a method ``on_history(rows, steps)`` is called at each
@@ -86,6 +86,7 @@ def fine_tune(
     """
     config = config or FineTuneConfig()
     _check(config)
+    tokenizer = settle_tokenizer(tokenizer, model.config)
 
     # Examples → windows to train on, and windows to be scored on.
     cut = {"tokenizer": tokenizer, "max_length": config.max_length, "stride": config.stride}
