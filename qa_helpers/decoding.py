@@ -1,6 +1,7 @@
 """Decoding: start and end logits → the best spans → answers, exactly, over all windows of an example."""
 
 import math
+import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
 from operator import itemgetter
@@ -69,7 +70,12 @@ def best_spans(starts, ends, context: tuple[int, int], n_best: int = 20, longest
 
     Returns:
         (scores, starts, ends), best first; ends inclusive; of equal scores the earlier start, then the shorter span.
+
+    Raises:
+        ValueError: a logit is not a finite number.
     """
+    if not (np.isfinite(starts).all() and np.isfinite(ends).all()):
+        raise ValueError("logits are not finite; did training diverge?")
     first, beyond = context
     places, lengths = np.arange(beyond - first), np.arange(longest)
     starts = starts[first:beyond].astype(float)
@@ -211,15 +217,26 @@ def _predict(example_id: str, spans: list, n_best: int, null_score: float, null_
     return answered if null_threshold is None else _decide(answered, null_threshold)
 
 
+def inside_word(context: str, k: int) -> bool:
+    """Whether character ``k`` belongs to the same word as the character before it.
+
+    A word is a run of letters, digits and the marks on them (Unicode's categories L, N and M, and the two joiners that
+    Persian and Indic scripts write inside words).
+    """
+    around = context[k - 1 : k + 1]
+    joined = all(unicodedata.category(c)[0] in "LNM" or c in "\u200c\u200d" for c in around)
+    return 0 < k < len(context) and joined
+
+
 def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
-    """Characters [start, end) widened so that neither edge lies between two letters or digits.
+    """Characters [start, end) widened so that neither edge is inside a word.
 
     A rare name is many tokens, and a span of tokens may end inside it. For languages that put no space between words
     this widens too far.
     """
-    while start > 0 and context[start - 1].isalnum() and context[start].isalnum():
+    while inside_word(context, start):
         start -= 1
-    while end < len(context) and context[end - 1].isalnum() and context[end].isalnum():
+    while inside_word(context, end):
         end += 1
     return start, end
 

@@ -369,7 +369,8 @@ class LabelCoverage:
         with_answer: features that hold their example's whole answer.
         answerable: examples that have an answer.
         lost: ids of answerable examples whose answer is whole in none of their windows.
-        altered: ids of examples where a label reads back as other text than the answer (token borders fall elsewhere).
+        altered: ids of examples where a label reads back as other text than the answer (token borders fall elsewhere), or
+            where an end of it is outside the context.
     """
 
     examples: int
@@ -381,7 +382,10 @@ class LabelCoverage:
 
 
 def label_coverage(examples: Dataset, features: Dataset) -> LabelCoverage:
-    """Read every label back as text and compare it with the answer: the round trip that a wrong offset cannot survive.
+    """Read every label back as text and compare it with the answer: the round trip that a wrong label cannot survive.
+
+    The text alone does not tell: a label that starts in the question may have offsets that fit the answer by chance, since
+    question and context both count their characters from 0. So both ends have to be tokens of the context, too.
 
     Args:
         examples: the rows that ``features`` were made from.
@@ -391,15 +395,16 @@ def label_coverage(examples: Dataset, features: Dataset) -> LabelCoverage:
     contexts, ids = examples["context"][:], examples["id"][:]
     starts, ends = np.array(features["start_positions"][:]), np.array(features["end_positions"][:])
     labelled = starts != np.array(features["cls_index"][:])
-    sources = np.array(features["example_index"][:])
+    sources, context_tokens = np.array(features["example_index"][:]), features["context_tokens"][:]
     found, altered = set(), []
     rows, offsets = np.flatnonzero(labelled).tolist(), list_column(features, "offset_mapping")
     with track(rows, "Reading labels back", unit="windows") as counted:
         for row in counted:
             source = int(sources[row])
             found.add(source)
-            context, (start, end) = contexts[source], spans[source]
-            if span_text(context, offsets[row], starts[row], ends[row])[2] != context[start:end]:
+            context, (start, end), (first, beyond) = contexts[source], spans[source], context_tokens[row]
+            in_context = first <= starts[row] <= ends[row] < beyond
+            if not in_context or span_text(context, offsets[row], starts[row], ends[row])[2] != context[start:end]:
                 altered.append(ids[source])
     lost = [ids[k] for k, span in enumerate(spans) if span is not None and k not in found]
     return LabelCoverage(

@@ -68,6 +68,8 @@ def test_places_inside_longer_words_do_not_count_unless_there_are_no_others():
     assert find_answer(KETTLE, "ettl") == [KETTLE.index("ettl")]
     assert find_answer("ananas", "ana") == [0, 2]
     assert find_answer("(a.b) [a.b]", "a.b") == [1, 7], "nothing in an answer is a pattern"
+    assert find_answer("Cafe\u0301s, Cafe", "Cafe") == [8], "a mark belongs to the word"
+    assert find_answer("தமிழ்நாடு, தமி", "தமி") == [len("தமிழ்நாடு, ")]
 
 
 @given(st.text(min_size=1, max_size=40), st.data())

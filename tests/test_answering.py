@@ -1,3 +1,4 @@
+import copy
 import json
 from pathlib import Path
 
@@ -144,3 +145,10 @@ def test_an_encoder_without_a_trained_head_or_a_model_without_tokenizer_is_refus
         QuestionAnswerer(encoder_checkpoint)
     with pytest.raises(ValueError, match="give the model's tokenizer too"):
         QuestionAnswerer(load_model(encoder_checkpoint))
+
+
+def test_logits_that_are_not_finite_are_told_as_evaluate_tells_them(answerer):
+    model = copy.deepcopy(answerer.model)
+    model.qa_outputs.bias.data[0] = float("nan")
+    with pytest.raises(ValueError, match="logits are not finite; did training diverge"):
+        QuestionAnswerer(model, answerer.tokenizer)(question="Who?", context="It was built by Ilse Varn.")

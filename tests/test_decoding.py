@@ -264,3 +264,38 @@ def test_widened_answers_are_the_plain_ones_widened_the_same_words_once(data, n_
     assert all(context[c.start : c.end] == c.text for c in wide.n_best)
     assert (wide.text, wide.score, wide.null_score) == (wide.n_best[0].text, plain.score, plain.null_score)
     assert sum(c.probability for c in wide.n_best) == pytest.approx(1)
+
+
+@pytest.mark.parametrize(
+    ("context", "span", "word"),
+    [
+        ("in the தமிழ்நாட்டில் of old", "தமி", "தமிழ்நாட்டில்"),
+        ("the Cafe\u0301s here", "Cafe", "Cafe\u0301s"),
+        ("the Cafe\u0301s here", "Caf", "Cafe\u0301s"),
+        ("the Cafe\u0301 here", "\u0301", "Cafe\u0301"),
+        ("आज हिन्दी में", "हि", "हिन्दी"),
+        ("او می\u200cخواهم گفت", "می", "می\u200cخواهم"),
+        ("it's 1,000.5 km", "1", "1"),
+        ("Brask's mill", "Brask", "Brask"),
+        ("Zoë", "o", "Zoë"),
+        ("a b", "a", "a"),
+    ],
+)
+def test_a_word_is_letters_digits_and_the_marks_on_them(context, span, word):
+    start = context.index(span)
+    a, b = whole_words(context, start, start + len(span))
+    assert context[a:b] == word
+
+
+@pytest.mark.parametrize(("start", "end"), [(0, 0), (7, 7), (3, 3)])
+def test_an_empty_span_at_a_border_stays_empty(start, end):
+    assert whole_words("one two", start, end) == (start, end)
+
+
+@pytest.mark.parametrize("bad", [np.nan, np.inf, -np.inf])
+def test_logits_that_are_not_finite_are_refused(bad):
+    logits = np.zeros(5)
+    logits[2] = bad
+    for starts, ends in ((logits, np.zeros(5)), (np.zeros(5), logits), (np.full(5, bad), np.full(5, bad))):
+        with pytest.raises(ValueError, match="logits are not finite; did training diverge"):
+            best_spans(starts, ends, (1, 4))

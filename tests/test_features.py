@@ -338,3 +338,26 @@ def test_an_answer_longer_than_any_window_is_counted_as_lost(tokenizer):
     rows = [make_example("long", BELLS, "What happened?", BELLS[:400]), make_example("short", BELLS, "When?", "1902")]
     coverage = label_coverage(rows_to_dataset(rows), make_features(rows, tokenizer, 40, 12))
     assert coverage.lost == ["long"]
+
+
+def test_a_label_in_the_question_is_altered_although_it_may_read_back_right(tokenizer):
+    """Question and context both count characters from 0, so offsets of question tokens may fit the answer."""
+    context = "The keeper lit it. The keeper of the lamp left."
+    row = {"id": "k", "title": "", "context": context, "question": "The keeper did what?"}
+    row |= {"answers": {"text": ["The keeper"], "answer_start": [0]}}
+    features = make_features([row], tokenizer, 64, 8)
+    assert label_coverage(rows_to_dataset([row]), features).altered == []
+    offsets = features[0]["offset_mapping"]
+    first = next(t for t, (a, b) in enumerate(offsets) if a == 0 and b > a)
+    last = next(t for t, (a, b) in enumerate(offsets) if b == len("The keeper"))
+    beyond = features[0]["context_tokens"][0]
+    assert last < beyond, "both are tokens of the question"
+    right = features[0]["start_positions"], features[0]["end_positions"]
+    for start, end in ((first, last), (first, right[1]), (right[0], last), (right[1], right[0])):
+        if (start, end) == right:
+            continue
+        labels = {"start_positions": [start], "end_positions": [end]}
+        wrong = features.remove_columns(list(labels))
+        for name, values in labels.items():
+            wrong = wrong.add_column(name, values)
+        assert label_coverage(rows_to_dataset([row]), wrong).altered == ["k"], (start, end)

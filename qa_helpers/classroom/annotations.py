@@ -11,6 +11,7 @@ from difflib import SequenceMatcher
 from pathlib import Path
 
 from ..data import read_squad_json, unknown_name
+from ..decoding import inside_word
 from ..engine.whole_files import write_whole
 from ..mini.corpus import to_squad_json
 
@@ -63,7 +64,9 @@ def find_answer(document: str, answer: str) -> list[int]:
         raise ValueError(
             f"the answer {answer!r} does not stand in the document{hint}. Copy it exactly as it stands there"
         )
-    return [place for place in places if not _cuts_a_word(document, place, place + len(answer))] or places
+    return [
+        place for place in places if not any(inside_word(document, edge) for edge in (place, place + len(answer)))
+    ] or places
 
 
 def closest_text(document: str, text: str) -> str | None:
@@ -210,9 +213,3 @@ def _pick(document: str, answer: str, places: list[int], occurrence: int | None)
 def _bare(question: str) -> str:
     """A question without what does not make it another one: case, punctuation at its end."""
     return question.casefold().rstrip("?!. ")
-
-
-def _cuts_a_word(text: str, start: int, end: int) -> bool:
-    left = start > 0 and re.match(r"\w\w", text[start - 1 : start + 1])
-    right = end < len(text) and re.match(r"\w\w", text[end - 1 : end + 1])
-    return bool(left or right)
