@@ -56,12 +56,14 @@ class QuestionAnswerer:
         max_question_len: int | None = None,
         handle_impossible_answer: bool = False,
         align_to_words: bool = True,
+        batch_size: int | None = None,
+        padding: bool | str = "longest",
     ) -> dict | list:
         """Answer one question or many.
 
         Args:
             inputs: a dict with ``question`` and ``context``, several such dicts or a list of them; or two strings, a
-                question and a context.
+                question and a context. An iterator of dicts is read to its end.
             question, context: instead of ``inputs``; lists go pair by pair, one context may serve many questions.
             top_k: answers per question.
             doc_stride: tokens that neighbouring windows share; default 128 or half of ``max_seq_len``, the smaller.
@@ -71,6 +73,8 @@ class QuestionAnswerer:
                 pipeline named 64 as its default, but with fast tokenizers it never applied it.)
             handle_impossible_answer: let "no answer" (an empty string) compete with the spans.
             align_to_words: widen answers to whole words.
+            batch_size: windows at once in this call; None takes the answerer's own.
+            padding: as the pipeline took it, which changes nothing in the answers: windows are padded as batches need it.
 
         Returns:
             ``{"score", "start", "end", "answer"}``: characters [start, end) of the context; ``score``, the product of the
@@ -83,6 +87,10 @@ class QuestionAnswerer:
         """
         if top_k < 1 or max_answer_len < 1:
             raise ValueError(f"top_k and max_answer_len start at 1, got {top_k} and {max_answer_len}")
+        if padding not in (True, False, "longest", "max_length", "do_not_pad"):
+            raise ValueError(f"padding is True, False, 'longest', 'max_length' or 'do_not_pad', got {padding!r}")
+        if batch_size is not None and batch_size < 1:
+            raise ValueError(f"batch_size starts at 1, got {batch_size}")
         pairs = _as_pairs(inputs, question, context)
         limit = min(self.tokenizer.model_max_length, longest_input(self.model.config) or 384, 384)
         max_length = max_seq_len or limit
@@ -94,7 +102,7 @@ class QuestionAnswerer:
             for question, context in pairs
         ]
         features = make_features(rows, self.tokenizer, max_length, stride, labels=False, progress=False)
-        starts, ends = predict_logits(self.model, features, self.batch_size)
+        starts, ends = predict_logits(self.model, features, batch_size or self.batch_size)
         offsets = list_column(features, "offset_mapping")
         columns = features.select_columns(["example_index", "context_tokens", "cls_index"])[:]
         # Widening to whole words makes some spans alike; as in the pipeline, more are taken so that top_k remain.

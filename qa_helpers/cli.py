@@ -1,4 +1,4 @@
-"""The command line: ``qa-helpers train | evaluate | ask | compare | corpus | pretrain`` (also ``python -m qa_helpers``).
+"""The command line: ``qa-helpers train | evaluate | score | ask | compare | corpus | pretrain`` (also ``python -m qa_helpers``).
 
 Heavy imports are inside the commands, so that ``--help`` answers at once.
 """
@@ -44,6 +44,7 @@ TrainedCheckpoint = Annotated[
 Limit = Annotated[int | None, typer.Option(help="Use only the first N examples of each split.")]
 
 
+NOT_PLAIN = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pdf", ".docx", ".xlsx")  # for ask
 SUITED = ("learning_rate", "max_length", "stride", "align_to_words")  # their defaults depend on source and checkpoint
 
 
@@ -140,12 +141,28 @@ def evaluate(
     evaluation = Evaluation(examples, tokenizer, batch_size=batch_size, **_suited(source, checkpoint, settings))
     scores, answers = evaluation.run(model.to(state().device))
     seconds = time.perf_counter() - start
-    console.print(f"{split}: {scores}, {evaluation.windows:,} windows in {seconds:.0f} s")
-    if scores.has_answer and scores.no_answer:
-        console.print(f"  questions with an answer {scores.has_answer}, without {scores.no_answer}")
+    _print_scores(split, scores, f", {evaluation.windows:,} windows in {seconds:.0f} s")
     if predictions and is_main():
         write_whole(predictions, json.dumps({a.example_id: a.text for a in answers}, ensure_ascii=False))
         console.print(f"answers written to {predictions}")
+
+
+@app.command(epilog="Example: qa-helpers score answers.json --source mini")
+def score(
+    predictions: Annotated[Path, typer.Argument(help="JSON: id -> answer, the format of SQuAD's own scripts.")],
+    source: Source = "mini",
+    split: Annotated[str, typer.Option(help="Which split they answer.")] = "validation",
+):
+    """Score answers that a file holds, of whatever model: EM and F1, best over all acceptable answers."""
+    from .data import load_squad, parse_json
+    from .engine.tables import text_of
+    from .metrics import score as score_all
+
+    answers = parse_json(text_of(predictions), predictions.name)
+    try:
+        _print_scores(split, score_all(answers, load_squad(source)[split]))
+    except ValueError as error:
+        raise ValueError(f"{predictions.name} and {source}: {error}") from error
 
 
 @app.command(
@@ -160,6 +177,7 @@ def ask(
     checkpoint: TrainedCheckpoint = "mini-bert-qa",
     top_k: Annotated[int, typer.Option(help="Number of answers.")] = 1,
     no_answer: Annotated[bool, typer.Option(help="Let 'no answer' compete.")] = False,
+    align_to_words: Annotated[bool, typer.Option(help="Widen answers to whole words (not without spaces).")] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ):
     """Answer a question from a text of any length."""
@@ -169,11 +187,16 @@ def ask(
         raise ValueError("give either --document or --context, not both")
     text = context if context is not None else _read_text(document)
     answers = QuestionAnswerer(checkpoint)(
-        question=question, context=text, top_k=top_k, handle_impossible_answer=no_answer
+        question=question,
+        context=text,
+        top_k=top_k,
+        handle_impossible_answer=no_answer,
+        align_to_words=align_to_words,
     )
     answers = answers if isinstance(answers, list) else [answers]
     if as_json:
-        print(json.dumps(answers, ensure_ascii=False))
+        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
+        print(json.dumps(answers, ensure_ascii=not unicode))
         return
     table = Table("answer", "score", "characters", "in the text")
     for answer in answers:
@@ -189,11 +212,20 @@ for command, example in COMMANDS.items():
 
 def main() -> None:
     """Entry point: errors that teach are printed as one line, not as a traceback."""
+    for stream in (sys.stdout, sys.stderr):
+        if hasattr(stream, "reconfigure"):
+            stream.reconfigure(errors="backslashreplace")  # a console that lacks a character still shows the answer
     try:
         app()
     except ValueError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"qa-helpers: {error}", markup=False)
         sys.exit(2)
+
+
+def _print_scores(split: str, scores, more: str = "") -> None:
+    console.print(f"{split}: {scores}{more}")
+    if scores.has_answer and scores.no_answer:
+        console.print(f"  questions with an answer {scores.has_answer}, without {scores.no_answer}")
 
 
 def _limited(data, limit: int | None):
@@ -222,13 +254,19 @@ def _save_halved(model, tokenizer, output_dir: str) -> None:
 
 
 def _read_text(document: Path | None) -> str:
-    if document is None or str(document) == "-":
-        return sys.stdin.read()
+    """A text file's or standard input's characters, as they are: UTF-8, whatever the console's encoding, with every \\r."""
+    name = "standard input" if document is None or str(document) == "-" else str(document)
     try:
-        return document.read_text(encoding="utf-8-sig")
+        if name == "standard input":
+            return sys.stdin.buffer.read().decode("utf-8-sig")
+        if document.is_dir() or document.suffix.lower() in NOT_PLAIN:
+            what = "is a folder" if document.is_dir() else "is no plain text"
+            raise ValueError(
+                f"{document} {what}: ask takes one text file. For many documents use qa.QuestionAnswerer, which takes "
+                "lists of questions and contexts"
+            )
+        return document.read_bytes().decode("utf-8-sig")
     except OSError as error:
-        raise ValueError(f"cannot read {document}: {error.strerror}") from error
+        raise ValueError(f"cannot read {name}: {error.strerror}") from error
     except UnicodeDecodeError as error:
-        raise ValueError(
-            f"{document} is not a UTF-8 text file (byte {error.start}); save it as plain text first"
-        ) from error
+        raise ValueError(f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8 plain text first") from error

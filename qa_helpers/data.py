@@ -137,7 +137,7 @@ def _read_json(path: Path) -> Iterator[tuple[str, dict]]:
     """SQuAD 1.1 or 2.0 JSON, whole or any part of its nesting, a list of rows, or JSON lines under a ``.json`` name."""
     text = text_of(path)
     try:
-        content = _parse(text, path.name)
+        content = parse_json(text, path.name)
     except _MoreFollows:  # a whole object, and another one after it
         yield from _json_lines(text, path.name)
         return
@@ -181,7 +181,7 @@ def _json_lines(text: str, name: str) -> Iterator[tuple[str, dict]]:
     for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may be in a text
         if line.strip():
             place = f"{name}: line {number}"
-            row = _parse(line, place)
+            row = parse_json(line, place)
             if not (isinstance(row, dict) and set(row) == {"header"}):  # MRQA's first line
                 yield from _questions(row, place, LEVELS, "question")
 
@@ -190,7 +190,7 @@ class _MoreFollows(ValueError):
     """Whole JSON, and then something else."""
 
 
-def _parse(text: str, place: str):
+def parse_json(text: str, place: str):
     """JSON text → objects; a ValueError that says where the text is not JSON."""
     try:
         return json.loads(text)

@@ -3,7 +3,7 @@
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
@@ -66,11 +66,14 @@ class Scores:
         return f"EM {self.exact_match:.1f} / F1 {self.f1:.1f} ({self.total} examples)"
 
 
-def score(predictions: Sequence[Prediction] | Mapping[str, str], examples: Dataset | Sequence[dict]) -> Scores:
+def score(
+    predictions: Sequence[Prediction] | Mapping[str, str | None] | Sequence[Mapping], examples: Dataset | Sequence[dict]
+) -> Scores:
     """EM and F1 of predictions, each against the best of the example's acceptable answers.
 
     Args:
-        predictions: one per example (any order), or a mapping id → answer text.
+        predictions: one per example (any order), a mapping id → answer text, or dicts with ``id`` and
+            ``prediction_text``, as the ``evaluate`` library takes them. A text None is "no answer", as "" is.
         examples: rows with ``id`` and ``answers``. Answers that vanish in normalisation ("the", "?") are passed over as
             SQuAD 2.0's official script does; an example with no answers expects "".
 
@@ -78,26 +81,64 @@ def score(predictions: Sequence[Prediction] | Mapping[str, str], examples: Datas
         :class:`Scores` in 0..100, with the split into answerable and unanswerable questions.
 
     Raises:
-        ValueError: an example has no prediction, or there are no examples.
+        ValueError: an example has no prediction, something is neither a prediction nor an answer, or there are no examples.
     """
-    if isinstance(predictions, Mapping):
-        texts = dict(predictions)
-    else:
-        texts = {prediction.example_id: prediction.text for prediction in predictions}
+    texts = _predicted_texts(predictions)
     ems, f1s, answerable = [], [], []
     for example in examples:
-        identifier = example["id"]
+        identifier = str(example["id"])
         if identifier not in texts:
             raise ValueError(f"example {identifier!r} has no prediction; predict all examples, or score only those")
-        answers = [text for text in example["answers"]["text"] if normalize_answer(text)] or [""]
+        acceptable = _acceptable_texts(example)
+        answers = [text for text in acceptable if normalize_answer(text)] or [""]
         ems.append(best_over(exact_match, texts[identifier], answers))
         f1s.append(best_over(f1, texts[identifier], answers))
-        answerable.append(len(example["answers"]["text"]) > 0)
+        answerable.append(len(acceptable) > 0)
     if not ems:
         raise ValueError("there are no examples to score")
     ems, f1s, answerable = np.array(ems), np.array(f1s), np.array(answerable)
     split = (_mean(ems[kind], f1s[kind]) if kind.any() else None for kind in (answerable, ~answerable))
     return _mean(ems, f1s, *split)
+
+
+def _predicted_texts(predictions) -> dict[str, str]:
+    """id → text of all accepted forms of predictions."""
+    if isinstance(predictions, Mapping):
+        pairs = list(predictions.items())
+    else:
+        try:
+            pairs = [
+                (p["id"], p["prediction_text"]) if isinstance(p, Mapping) else (p.example_id, p.text)
+                for p in predictions
+            ]
+        except (AttributeError, KeyError, TypeError):
+            raise ValueError(
+                "predictions are qa.Prediction objects, a dict id -> text, or dicts with id and prediction_text"
+            ) from None
+    texts: dict[str, str] = {}
+    for identifier, text in pairs:
+        if not isinstance(text, str | None):
+            raise ValueError(
+                f"the prediction of example {identifier!r} is no text but {type(text).__name__}: {text!r:.80}"
+            )
+        if texts.setdefault(str(identifier), text or "") != (text or ""):
+            raise ValueError(f"example {identifier!r} has two predictions; keep one")
+    return texts
+
+
+def _acceptable_texts(example: Mapping) -> list[str]:
+    """The texts of an example's answers: SQuAD's two lists, a list of objects or of texts, or one text."""
+    answers = example.get("answers")
+    texts = answers.get("text") if isinstance(answers, Mapping) else answers
+    if isinstance(texts, str):
+        texts = [texts]
+    if isinstance(texts, Iterable):
+        texts = [answer.get("text") if isinstance(answer, Mapping) else answer for answer in texts]
+        if all(isinstance(text, str) for text in texts):
+            return texts
+    raise ValueError(
+        f"example {example['id']!r}: answers should be {{'text': [...], 'answer_start': [...]}}, got {answers!r:.80}"
+    )
 
 
 def _mean(ems: np.ndarray, f1s: np.ndarray, has_answer=None, no_answer=None) -> Scores:

@@ -195,3 +195,11 @@ def test_a_folder_that_cannot_be_read_says_why(tmp_path, files, message):
         (tmp_path / name).write_bytes(content)
     with pytest.raises(ValueError, match=message):
         read_documents(tmp_path)
+
+
+def test_a_folder_that_does_not_exist_is_said_not_to_exist(tmp_path):
+    with pytest.raises(ValueError, match="'nowhere' does not exist: name a folder with a .txt or .md file"):
+        read_documents(tmp_path / "nowhere")
+    (tmp_path / "texts.csv").write_text("title,text")
+    with pytest.raises(ValueError, match="'texts.csv' is a file, not a folder.*give a dict title -> text"):
+        read_documents(tmp_path / "texts.csv")

@@ -152,3 +152,15 @@ def test_logits_that_are_not_finite_are_told_as_evaluate_tells_them(answerer):
     model.qa_outputs.bias.data[0] = float("nan")
     with pytest.raises(ValueError, match="logits are not finite; did training diverge"):
         QuestionAnswerer(model, answerer.tokenizer)(question="Who?", context="It was built by Ilse Varn.")
+
+
+def test_what_the_pipeline_took_at_a_call_is_taken(answerer):
+    rows = [{"question": "Who?", "context": BRIDGE}, {"question": "What?", "context": BRIDGE}]
+    expected = answerer(rows)
+    for padding in (True, False, "longest", "max_length", "do_not_pad"):
+        for found, wanted in zip(answerer(iter(rows), batch_size=1, padding=padding), expected, strict=True):
+            assert_alike(found, wanted)
+    with pytest.raises(ValueError, match="padding is True, False.*got 'right'"):
+        answerer(rows, padding="right")
+    with pytest.raises(ValueError, match="batch_size starts at 1, got 0"):
+        answerer(rows, batch_size=0)

@@ -1,4 +1,6 @@
 import json
+import os
+import subprocess
 import sys
 
 import pytest
@@ -41,7 +43,7 @@ def source(tmp_path, rows):
 WINDOW = ("--max-length", 40, "--stride", 12)
 
 
-@pytest.mark.parametrize("command", ["train", "evaluate", "ask", "compare", "corpus", "pretrain"])
+@pytest.mark.parametrize("command", ["train", "evaluate", "score", "ask", "compare", "corpus", "pretrain"])
 def test_every_command_shows_an_example_of_itself_in_its_help(cli, command):
     code, out, _ = cli(command, "--help")
     assert code == 0
@@ -53,7 +55,7 @@ def test_every_command_shows_an_example_of_itself_in_its_help(cli, command):
 def test_the_examples_in_the_help_use_options_that_exist(cli):
     import re
 
-    for command in ("train", "evaluate", "ask", "compare", "corpus", "pretrain"):
+    for command in ("train", "evaluate", "score", "ask", "compare", "corpus", "pretrain"):
         _, out, _ = cli(command, "--help")
         example = out[out.index("Example:") :]
         options = set(re.findall(r"--[a-z-]+", example))
@@ -126,7 +128,7 @@ def test_evaluate_and_ask_need_no_checkpoint_of_ones_own(cli):
 def test_ask_reads_standard_input(cli, checkpoint, monkeypatch):
     import io
 
-    monkeypatch.setattr(sys, "stdin", io.StringIO(BELLS))
+    monkeypatch.setattr(sys, "stdin", io.TextIOWrapper(io.BytesIO(BELLS.encode())))
     code, out, err = cli("ask", "Who?", "--checkpoint", checkpoint, "--json")
     assert code == 0, err
     (answer,) = json.loads(out)
@@ -172,7 +174,7 @@ def test_corpus_writes_squad_json_that_loads(cli, tmp_path):
         ),
         (["ask", "Who?", "--checkpoint", "ENCODER", "--context", "x"], "without a trained question answering head"),
         (["ask", "Who?", "--checkpoint", "CHECKPOINT", "--document", "/nowhere.txt"], "cannot read /nowhere.txt"),
-        (["ask", "Who?", "--checkpoint", "CHECKPOINT", "--document", "LATIN"], "not a UTF-8 text file (byte 1)"),
+        (["ask", "Who?", "--checkpoint", "CHECKPOINT", "--document", "LATIN"], "is not UTF-8 text (byte 1)"),
         (["ask", " ", "--checkpoint", "CHECKPOINT", "--context", "x"], "the question of input 0 is empty"),
         (["ask", "Who?", "--context", "x", "--document", "y"], "either --document or --context"),
         (["compare", "--families", "bert,brt", "--output-file", "OUT"], "unknown family 'brt'; did you mean 'bert'"),
@@ -222,3 +224,57 @@ def test_setup_chooses_arguments_then_the_environment_then_mini(monkeypatch, sou
     first = torch.rand(2)
     setup(seed=5)
     assert torch.equal(torch.rand(2), first)
+
+
+def test_score_reads_a_file_of_answers(cli, source, tmp_path):
+    rows = load_squad(source)["validation"]
+    file = tmp_path / "answers.json"
+    file.write_text(json.dumps({row["id"]: row["answers"]["text"][0] for row in rows}), encoding="utf-8")
+    code, out, _ = cli("score", file, "--source", source)
+    assert code == 0 and f"validation: EM 100.0 / F1 100.0 ({len(rows)} examples)" in out
+    file.write_text("{}", encoding="utf-8")
+    code, _, err = cli("score", file, "--source", source)
+    assert code == 2 and "has no prediction; predict all examples" in err and "answers.json" in err
+    file.write_text('{"a": ', encoding="utf-8")
+    code, _, err = cli("score", file, "--source", source)
+    assert code == 2 and "answers.json: not valid JSON at line 1" in err
+
+
+CAFE = "Le caf\u00e9 Zo\u00eb ouvre \u00e0 9 h.\r\nThe caf\u00e9 was opened in 1893 by Zo\u00eb M\u00fcller."
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
+@pytest.mark.parametrize("way", ["standard input", "document"])
+def test_ask_counts_the_files_own_characters_whatever_the_console_says(tmp_path, encoding, way):
+    file = tmp_path / "cafe.txt"
+    file.write_bytes(CAFE.encode())
+    command = [sys.executable, "-m", "qa_helpers", "ask", "When was the caf\u00e9 opened?"]
+    if way == "document":
+        command += ["--document", str(file)]
+    environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
+    for form in ([], ["--json"]):
+        with file.open("rb") as text:
+            done = subprocess.run([*command, *form], stdin=text, capture_output=True, env=environment, check=True)
+        said = done.stdout.decode(encoding)
+        found = json.loads(said)[0] if form else said
+        start = CAFE.index("1893")
+        if form:
+            assert (found["start"], found["end"], found["answer"]) == (start, start + 4, "1893")
+        else:
+            assert f"{start}-{start + 4}" in found
+
+
+def test_ask_says_what_it_takes(cli, tmp_path):
+    (tmp_path / "texts.csv").write_text("text\nabc")
+    for document, message in (
+        (tmp_path, "is a folder: ask takes one text file"),
+        (tmp_path / "texts.csv", "is no plain text"),
+    ):
+        code, _, err = cli("ask", "Who?", "--document", document)
+        assert code == 2 and message in err and "qa.QuestionAnswerer" in err
+
+
+def test_ask_leaves_words_as_the_tokens_have_them_where_told(cli):
+    text = "\u6771\u4eac\u306b\u3042\u308b Ilse built it."
+    for option in ("--align-to-words", "--no-align-to-words"):
+        assert cli("ask", "Who built it?", "--context", text, option)[0] == 0

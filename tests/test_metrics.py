@@ -238,3 +238,58 @@ def test_the_threshold_is_searched_by_em_or_f1_only():
         find_best_threshold([made("a", "x", 0)], [row(["x"], "a")], by="accuracy")
     with pytest.raises(ValueError, match="example 'b' has no prediction"):
         find_best_threshold([made("a", "x", 0)], [row(["x"], "b")])
+
+
+REFERENCES = [
+    {"id": "a", "answers": {"text": ["Ilse Varn"], "answer_start": [3]}},
+    {"id": 7, "answers": {"text": [], "answer_start": []}},
+]
+
+
+@pytest.mark.parametrize(
+    "predictions",
+    [
+        {"a": "Ilse Varn", "7": ""},
+        {"a": "Ilse Varn", 7: None},
+        [{"id": "a", "prediction_text": "Ilse Varn"}, {"id": 7, "prediction_text": None}],
+        [{"id": "a", "prediction_text": "Ilse Varn"}, {"id": "7", "prediction_text": "", "no_answer_probability": 1.0}],
+        [Prediction("a", "Ilse Varn", 3, 12, 1.0, 1.0, 0.0), Prediction("7", "", 0, 0, 1.0, 1.0, 2.0)],
+    ],
+)
+@pytest.mark.parametrize(
+    "answers",
+    [
+        {"text": ["Ilse Varn"], "answer_start": [3]},
+        {"text": "Ilse Varn", "answer_start": 3},
+        [{"text": "Ilse Varn", "answer_start": 3}],
+        ["someone else", "Ilse Varn"],
+        "Ilse Varn",
+    ],
+)
+def test_a_right_answer_is_right_in_whatever_form_it_comes(predictions, answers):
+    found = score(predictions, [{"id": "a", "answers": answers}, REFERENCES[1]])
+    assert (found.exact_match, found.f1) == (100.0, 100.0)
+    assert found.has_answer.total == found.no_answer.total == 1
+
+
+@pytest.mark.parametrize(
+    ("predictions", "message"),
+    [
+        ({"a": ["Ilse Varn"], "7": ""}, "prediction of example 'a' is no text but list"),
+        ({"a": {"text": "Ilse Varn"}, "7": ""}, "is no text but dict"),
+        (["Ilse Varn", ""], "predictions are qa.Prediction objects, a dict id -> text"),
+        ([{"answer": "Ilse Varn"}], "predictions are qa.Prediction objects"),
+        (3, "predictions are qa.Prediction objects"),
+        ([{"id": "a", "prediction_text": t} for t in ("x", "y")], "example 'a' has two predictions"),
+        ({"b": "Ilse Varn"}, "example 'a' has no prediction"),
+    ],
+)
+def test_what_is_no_prediction_is_refused(predictions, message):
+    with pytest.raises(ValueError, match=message):
+        score(predictions, REFERENCES)
+
+
+@pytest.mark.parametrize("answers", [None, 3, {"text": [None]}, {"texts": ["x"]}, {"text": [["x"]]}])
+def test_answers_that_cannot_be_read_are_refused(answers):
+    with pytest.raises(ValueError, match="example 'a': answers should be"):
+        score({"a": "x"}, [{"id": "a", "answers": answers}])

@@ -28,6 +28,12 @@ def read_documents(folder: str | Path) -> dict[str, str]:
         ValueError: no such folder, no text file in it, two files of one title, or a file that is empty or not UTF-8.
     """
     folder = Path(folder).expanduser()
+    if not folder.is_dir():
+        what = "is a file, not a folder" if folder.exists() else "does not exist"
+        raise ValueError(
+            f"{folder.name!r} {what}: name a folder with a .txt or .md file for each document. (Texts from a table need "
+            "no files: give a dict title -> text in place of what this function returns)"
+        )
     paths = sorted(path for path in folder.glob("*") if path.suffix.lower() in (".txt", ".md") and path.is_file())
     if not paths:
         raise ValueError(f"folder {folder.name!r} holds no .txt or .md file; save your documents there as plain text")
