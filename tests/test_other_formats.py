@@ -238,3 +238,41 @@ def test_a_data_set_with_several_configurations_names_them_and_takes_one(tmp_pat
     assert qa.load_squad("someone/eels:new")["train"]["id"][:] == ["new"]
     with pytest.raises(ValueError, match="someone/eels:newer.*not found"):
         qa.load_squad("someone/eels:newer")
+
+
+def damaged(value):
+    """The same JSON with one value replaced by another kind or left out, at every place in turn."""
+    for junk in (None, 3, -1, True, 1.5, "x", "", [], {}, [[]], [None], {"a": 1}):
+        yield junk
+    if isinstance(value, dict):
+        for key in value:
+            yield {name: part for name, part in value.items() if name != key}
+            for part in damaged(value[key]):
+                yield {**value, key: part}
+    elif isinstance(value, list):
+        for k, part in enumerate(value):
+            for other in damaged(part):
+                yield [*value[:k], other, *value[k + 1 :]]
+
+
+HUB_ROW = {"qid": "w1", "context": CONTEXT, "question": "What?", "answers": ["300 eels"]}
+HUB_ROW |= {"detected_answers": {"text": ["300 eels"], "char_spans": [{"start": [25], "end": [32]}]}}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [[{"title": "x", "paragraphs": [PARAGRAPH]}], {"data": [PARAGRAPH]}, mrqa(25, 32), HUB_ROW],
+    ids=["articles", "paragraphs", "MRQA's file", "MRQA's row"],
+)
+def test_whatever_is_damaged_sound_examples_come_out_or_a_value_error_that_names_the_file(tmp_path, content):
+    tried = sound = 0
+    for variant in damaged(content):
+        tried += 1
+        try:
+            rows = load(tmp_path, variant)
+        except ValueError as error:
+            assert str(error).startswith("dev.json"), error
+        else:
+            sound += 1
+            assert qa.check_examples(rows) == []
+    assert tried > 150 and sound < tried / 2
