@@ -56,6 +56,11 @@ def passage_of_answers():
             "behind the blank line": with_the_break_before,
             "Leave the blank line out": with_the_break_after,
             "does not end a passage": by_lines,
+            "index fails where there is no blank line": lambda d, s: (d.rindex("\n\n", 0, s) + 2, d.index("\n\n", s)),
+            "one past the last character": lambda d, s: (lambda a, b: (a, b - 1))(*passage_by_finding(d, s)),
+            "before and after that character": lambda d, s: (0, (d + "\n\n").find("\n\n")),
+            "goes on too far": lambda d, s: (passage_by_finding(d, s)[0], len(d)),
+            "begins too early": lambda d, s: (0, passage_by_finding(d, s)[1]),
             "a start and an end are wanted": lambda d, s: (*passage_by_finding(d, s), 0),
         },
     )
@@ -96,6 +101,27 @@ def drop_some(rows, every):
     return train[:1], held
 
 
+def by_title(rows, every):
+    titles = list(dict.fromkeys(row["title"] for row in rows))
+    held = [t for n, t in enumerate(titles, 1) if n % every == 0]
+    return [r for r in rows if r["title"] not in held], [r for r in rows if r["title"] in held]
+
+
+def by_run(rows, every):
+    from itertools import groupby
+
+    parts = [], []
+    for number, (_, run) in enumerate(groupby(rows, key=lambda row: row["context"]), 1):
+        parts[number % every == 0].extend(run)
+    return parts
+
+
+def the_first_ones(rows, every):
+    contexts = list(dict.fromkeys(row["context"] for row in rows))
+    held = contexts[: len(contexts) // every]
+    return [r for r in rows if r["context"] not in held], [r for r in rows if r["context"] in held]
+
+
 @answers("9.2")
 def split_by_document_answers():
     return Answers(
@@ -107,6 +133,12 @@ def split_by_document_answers():
             "not by the alphabet": split_with("alphabet"),
             "numbered from 1": lambda rows, every: split_with(first=0)(rows, every),
             "in their order": lambda rows, every: [part[::-1] for part in split_by_number(rows, every)],
+            "by `context`": by_title,
+            "keeps the number it had": by_run,
+            "spread over the list": the_first_ones,
+            "the examples themselves": lambda rows, every: [
+                [row["context"] for row in part] for part in split_by_number(rows, every)
+            ],
             "two lists are wanted": lambda rows, every: [split_by_number(rows, every)[0]],
         },
     )
@@ -148,6 +180,11 @@ def in_a_tidied_copy(document, answer):
     return places_by_pattern(" ".join(document.split()), answer)
 
 
+def overlapping(document, answer):
+    pattern = r"\s+".join(map(re.escape, answer.split()))
+    return [match.span(1) for match in re.finditer(f"(?=({pattern}))", document, re.IGNORECASE)]
+
+
 @answers("9.3")
 def places_of_answers():
     return Answers(
@@ -158,6 +195,8 @@ def places_of_answers():
             "its signs are meant as they are": with_flags(escape=str),
             "of a copy that you have changed": in_a_lowered_copy,
             "it does not stand there": lambda d, a: places_by_pattern(d, a) or [(0, 0)],
+            "a text alone cannot be found again": lambda d, a: [d[slice(*place)] for place in places_by_pattern(d, a)],
+            "Some of these overlap": overlapping,
             "from left to right": lambda d, a: places_by_pattern(d, a)[::-1],
             "Each place is a start and an end": lambda d, a: [(s,) for s, _ in places_by_pattern(d, a)],
         },

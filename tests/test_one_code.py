@@ -19,6 +19,7 @@ PROMISED = {
         "best_spans",
         "exact_match",
         "f1",
+        "inside_word",
         "normalize_answer",
         "overlaps",
         "places_of_highest",

@@ -242,8 +242,7 @@ def test_a_data_set_with_several_configurations_names_them_and_takes_one(tmp_pat
 
 def damaged(value):
     """The same JSON with one value replaced by another kind or left out, at every place in turn."""
-    for junk in (None, 3, -1, True, 1.5, "x", "", [], {}, [[]], [None], {"a": 1}):
-        yield junk
+    yield from (None, 3, -1, True, 1.5, "x", "", [], {}, [[]], [None], {"a": 1})
     if isinstance(value, dict):
         for key in value:
             yield {name: part for name, part in value.items() if name != key}

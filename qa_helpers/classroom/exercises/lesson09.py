@@ -36,7 +36,15 @@ def check_passage_of(passage_of) -> str:
     def judge(name: str, answer: str, occurrence: int, kind: str) -> None:
         document = TEXTS[name]
         start = [m.start() for m in re.finditer(re.escape(answer), document)][occurrence]
-        right, found = _passage(document, start), call(passage_of, document, start)
+        right = _passage(document, start)
+        try:
+            found = call(passage_of, document, start)
+        except ValueError as error:
+            if "substring not found" not in str(error):
+                raise
+            raise Wrong(
+                f"{kind} ({document!r}, start {start}): index fails where there is no blank line; take find"
+            ) from error
         if isinstance(found, str):
             raise Wrong("you return a text; its place is wanted, (start, end): a text alone cannot be found again")
         found = tuple(int(place) for place in found)
@@ -51,8 +59,18 @@ def check_passage_of(passage_of) -> str:
             raise Wrong(f"{case}. The words are right, the place is not: they stand in the text twice")
         if found[0] == max(right[0] - 2, 0) and found[0] != right[0]:
             raise Wrong(f"{case}. The passage begins behind the blank line, which takes two characters")
+        if found == (right[0], right[1] - 1):
+            raise Wrong(f"{case}. The end is one past the last character, as in slices")
+        if not found[0] <= start < found[1]:
+            raise Wrong(
+                f"{case}. Character {start} is not in it: look for the blank lines before and after that character"
+            )
         if document[slice(*found)].strip() == document[slice(*right)].strip():
             raise Wrong(f"{case}. Leave the blank line out, and nothing else")
+        if found[0] == right[0] and found[1] > right[1]:
+            raise Wrong(f"{case}. It goes on too far: the first blank line after the character ends the passage")
+        if found[1] == right[1] and found[0] < right[0]:
+            raise Wrong(f"{case}. It begins too early: the last blank line before the character counts")
         if "\n" in document[slice(*right)] and found[1] - found[0] < right[1] - right[0]:
             raise Wrong(f"{case}. A single line break does not end a passage, a blank line does (two breaks)")
         raise Wrong(f"{case}; expected {document[slice(*right)]!r}")
@@ -77,6 +95,11 @@ def _split(rows: list[dict], every: int) -> tuple[list[dict], list[dict]]:
     return [row for row in rows if row["context"] not in held], [row for row in rows if row["context"] in held]
 
 
+def _runs(titles: list[str]) -> list[int]:
+    """The number, from 1, of the run of equal titles that each row is in."""
+    return [1 + sum(a != b for a, b in zip(titles[:k], titles[1 : k + 1])) for k in range(len(titles))]
+
+
 def _rows(titles: list[str]) -> list[dict]:
     return [
         {"id": f"{title}{k}", "title": "Invented", "context": f"The text of {title}.", "question": f"Question {k}?"}
@@ -93,6 +116,10 @@ def check_split_by_document(split_by_document) -> str:
         found = call(split_by_document, [dict(row) for row in rows], every)
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise Wrong("two lists are wanted: the examples to train on, and those held out")
+        if not all(isinstance(row, dict) and "id" in row for part in found for row in part):
+            raise Wrong(
+                "the lists hold the examples themselves, as they were given: dicts with id, context and question"
+            )
         train, held = ([row["id"] for row in part] for part in found)
         right = [[row["id"] for row in part] for part in _split(rows, every)]
         if [train, held] == right:
@@ -103,11 +130,24 @@ def check_split_by_document(split_by_document) -> str:
         if sorted(train + held) != sorted(row["id"] for row in rows):
             raise Wrong(f"{case}. Each example belongs into exactly one of the lists")
         contexts = {row["id"]: row["context"] for row in rows}
+        if len(set(titles)) > 1 and not held and right[1]:
+            raise Wrong(
+                f"{case}. Nothing is held out: all rows have one title here, so tell documents apart by `context`"
+            )
+        runs = [title for k, title in enumerate(titles) if k == 0 or titles[k - 1] != title]
+        by_run = [row["id"] for row, run in zip(rows, _runs(titles)) if run % every == 0]
+        if len(runs) > len(set(runs)) and held == by_run:
+            raise Wrong(f"{case}. A document may come back further down: it keeps the number it had")
         both = {contexts[i] for i in train} & {contexts[i] for i in held}
         if both:
             raise Wrong(f"{case}. {min(both)!r} is on both sides: hold out whole documents, not examples")
         if [sorted(train), sorted(held)] == [sorted(part) for part in right]:
             raise Wrong(f"{case}. The right examples, but keep them in their order")
+        held_contexts, order = {contexts[i] for i in held}, list(dict.fromkeys(contexts.values()))
+        if len(order) > every > 1 and held_contexts == set(
+            order[: len({row["context"] for row in _split(rows, every)[1]})]
+        ):
+            raise Wrong(f"{case}. The held-out documents are spread over the list: number {every}, {2 * every}, …")
         ordered = sorted({row["context"] for row in rows})
         if {contexts[i] for i in held} == {c for n, c in enumerate(ordered, 1) if n % every == 0}:
             raise Wrong(f"{case}. Number the documents as they first appear, not by the alphabet")
@@ -128,6 +168,7 @@ PLACES = [
     ("İznik ware: a blue bowl.", "Blue Bowl", "a letter before it grows longer in lower case (İ)"),
     ("  A   blue    bowl,\nthen a blue bowl.", "a BLUE bowl", "the text has many spaces before it"),
     ("One plum, one pear.", "  one plum\n", "the answer has spaces around it"),
+    ("They sang la la la la all night.", "la la", "it could begin inside the place before"),
 ]
 
 
@@ -146,6 +187,8 @@ def check_places_of(places_of) -> str:
             found = call(places_of, document, answer)
         except re.error as error:
             raise Wrong(f"{kind} ({answer!r}): your pattern is broken ({error}). Escape the answer's words") from error
+        if any(isinstance(span, str) for span in found):
+            raise Wrong("you return texts; their places are wanted, (start, end): a text alone cannot be found again")
         found = [tuple(int(place) for place in span) for span in found]
         if found == right:
             return
@@ -162,6 +205,8 @@ def check_places_of(places_of) -> str:
             raise Wrong(f"{case}. Capitals are not to matter")
         if not found:
             raise Wrong(f"{case}. Escape the answer: its signs are meant as they are")
+        if set(right) < set(found) and any(a[1] > b[0] for a, b in zip(sorted(found), sorted(found)[1:])):
+            raise Wrong(f"{case}. Some of these overlap: after a place is found, the search goes on behind it")
         if len(found) > len(right):
             raise Wrong(f"{case}. That is more than is there: escape the answer, and return nothing for no place")
         raise Wrong(
