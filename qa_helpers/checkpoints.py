@@ -187,9 +187,15 @@ def require_offsets(tokenizer) -> None:
         )
     if tokenizer.cls_token_id is None:
         raise ValueError(f"{name} has no [CLS] token to label unanswerable windows with; choose an encoder like BERT")
-    if tokenizer.cls_token_id not in tokenizer("?", "?")["input_ids"]:
+    try:
+        window = tokenizer(["?"], ["?"], split_special_tokens=True)["input_ids"][0]
+    except (TypeError, ValueError) as error:  # LUKE's and the page readers' want entities or boxes
         raise ValueError(
-            f"{name} knows a [CLS] token but puts none into its windows, so unanswerable ones cannot be labelled; "
+            f"{name} does not take a question and a context as plain texts; choose an encoder like BERT"
+        ) from error
+    if tokenizer.cls_token_id not in window:
+        raise ValueError(
+            f"{name} puts no [CLS] token into its windows, so unanswerable ones cannot be labelled; "
             "choose an encoder like BERT"
         )
 
