@@ -5,6 +5,7 @@ rooms treat all of them alike.
 """
 
 import copy
+import inspect
 import re
 from dataclasses import dataclass
 from importlib.resources import files
@@ -12,7 +13,13 @@ from pathlib import Path
 
 import torch
 from tokenizers import Regex, pre_tokenizers
-from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer, PreTrainedModel
+from transformers import (
+    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
+    AutoConfig,
+    AutoModelForQuestionAnswering,
+    AutoTokenizer,
+    PreTrainedModel,
+)
 from transformers.utils import logging as transformers_logging
 
 from .data import looks_like_path, unknown_name
@@ -48,6 +55,13 @@ FAMILIES = {
         Family("DeBERTa", "deberta-v2", "mini-deberta", "microsoft/deberta-v3-base"),  # versions 2 and 3 are one type
     )
 }
+# Model types whose position numbers begin after the padding id; tests/test_architectures.py asks the models themselves.
+POSITIONS_AFTER_PADDING = (
+    *("camembert", "data2vec-text", "ibert", "longformer", "luke", "mpnet"),
+    *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
+)
+# Inputs of models that read pages, with a picture, boxes or markup beside the text.
+PAGE_INPUTS = ("bbox", "image", "pixel_values", "visual_feats", "xpath_tags_seq")
 MINI_CHECKPOINTS = tuple(family.mini for family in FAMILIES.values())
 HUB_CHECKPOINTS = (*(family.hub for family in FAMILIES.values()), "microsoft/deberta-base")
 
@@ -118,7 +132,7 @@ def settle_tokenizer(tokenizer, config):
             vocabulary where a folder holds none).
     """
     require_offsets(tokenizer)
-    if len(tokenizer) < config.vocab_size / 2:
+    if len(tokenizer) < getattr(config, "vocab_size", 0) / 2:
         raise ValueError(
             f"the tokenizer knows {len(tokenizer):,} tokens and the model {config.vocab_size:,}: its files are missing, "
             "or it is another model's. Save the model's own beside it with tokenizer.save_pretrained(folder)"
@@ -185,10 +199,12 @@ def layer_weights(config) -> int:
 
 def longest_input(config) -> int | None:
     """The most tokens that a model of ``config`` has positions for; None if its configuration does not say."""
-    positions = getattr(config, "max_position_embeddings", None)
-    if positions and config.model_type in ("roberta", "camembert", "xlm-roberta"):
-        positions -= getattr(config, "pad_token_id", 1) + 1  # their position numbers begin behind the padding id
-    return positions
+    # LED has two numbers. Its decoder reads the whole window too, and has fewer positions than its encoder.
+    names = ("max_position_embeddings", "max_decoder_position_embeddings")
+    positions = next((getattr(config, name) for name in names if getattr(config, name, None)), None)
+    if positions and config.model_type in POSITIONS_AFTER_PADDING:
+        positions -= getattr(config, "pad_token_id", 1) + 1
+    return positions if positions and positions > 0 else None  # XLNet, which has relative positions, says -1
 
 
 def require_offsets(tokenizer) -> None:
@@ -201,6 +217,33 @@ def require_offsets(tokenizer) -> None:
         )
     if tokenizer.cls_token_id is None:
         raise ValueError(f"{name} has no [CLS] token to label unanswerable windows with; choose an encoder like BERT")
+    try:
+        window = tokenizer(["?"], ["?"], split_special_tokens=True)["input_ids"][0]
+    except (TypeError, ValueError) as error:  # LUKE's and the page readers' want entities or boxes
+        raise ValueError(
+            f"{name} does not take a question and a context as plain texts; choose an encoder like BERT"
+        ) from error
+    if tokenizer.cls_token_id not in window:
+        raise ValueError(
+            f"{name} puts no [CLS] token into its windows, so unanswerable ones cannot be labelled; "
+            "choose an encoder like BERT"
+        )
+
+
+def _require_text_model(checkpoint, config) -> None:
+    """Raise a ValueError unless transformers has a question answering model for ``config`` that reads plain text."""
+    kind = MODEL_FOR_QUESTION_ANSWERING_MAPPING.get(type(config), None)
+    if kind is None:
+        raise ValueError(
+            f"checkpoint {str(checkpoint)!r}: transformers has no extractive question answering model of the type "
+            f"{config.model_type!r}; choose an encoder like BERT"
+        )
+    wanted = [name for name in PAGE_INPUTS if name in inspect.signature(kind.forward).parameters]
+    if wanted:
+        raise ValueError(
+            f"checkpoint {str(checkpoint)!r}: {kind.__name__} reads pages, not plain text (it wants {wanted[0]!r} beside "
+            "the tokens); choose an encoder like BERT"
+        )
 
 
 def load_model(
@@ -218,10 +261,11 @@ def load_model(
         transformers' ``AutoModelForQuestionAnswering``; ``model.has_trained_head`` tells whether the head came with it.
 
     Raises:
-        ValueError: unknown checkpoint, no network, weights that do not fit the configuration, a file that cannot be read, or
-            no trained head although ``needs_head``.
+        ValueError: unknown checkpoint, no network, a model that is no encoder of plain text, weights that do not fit the
+            configuration, a file that cannot be read, or no trained head although ``needs_head``.
     """
     place = locate(checkpoint)
+    _require_text_model(checkpoint, load_config(checkpoint))
     # A checkpoint stored in half precision (deberta-v3, our own) would otherwise load as such: dtype="auto" is the
     # default of transformers 5. Training needs float32 weights; autocast lowers the precision of single operations.
     options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
@@ -231,8 +275,13 @@ def load_model(
     with torch.random.fork_rng(devices=[]), _quiet():
         torch.manual_seed(seed)
         model, report = _from_hub_or_disk(AutoModelForQuestionAnswering.from_pretrained, checkpoint, place, **options)
+    if model.base_model is model:
+        raise ValueError(
+            f"checkpoint {str(checkpoint)!r}: {type(model).__name__} has no encoder apart from its head; "
+            "choose an encoder like BERT"
+        )
     missing = sorted(report["missing_keys"])
-    head = [key for key in missing if key.startswith("qa_outputs.")]
+    head = [key for key in missing if not key.startswith(f"{model.base_model_prefix}.")]  # its name differs
     misfits = sorted(key for key, *_ in report.get("mismatched_keys", ()))
     if len(head) < len(missing) or misfits:
         absent = misfits[0] if misfits else next(key for key in missing if key not in head)

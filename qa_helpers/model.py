@@ -41,15 +41,25 @@ class ExtractiveQA(nn.Module):
 
     @classmethod
     def from_library(cls, model: PreTrainedModel) -> "ExtractiveQA":
-        """Wrap the encoder and head of an ``AutoModelForQuestionAnswering`` in the lesson's class (shared weights)."""
+        """Wrap the encoder and head of an ``AutoModelForQuestionAnswering`` in the lesson's class (shared weights).
+
+        Raises:
+            ValueError: the model does more than apply one linear layer ``qa_outputs`` to what its encoder returns.
+        """
+        require_linear_head(model)
         dropout = model.dropout.p if isinstance(getattr(model, "dropout", None), nn.Dropout) else 0.0
         own = cls(model.base_model, dropout=dropout)
         own.qa_outputs = model.qa_outputs
         return own.train(model.training)
 
     def to_library(self) -> PreTrainedModel:
-        """The same encoder and head (shared weights) as transformers' own class, which knows how to save itself."""
+        """The same encoder and head (shared weights) as transformers' own class, which knows how to save itself.
+
+        Raises:
+            ValueError: transformers' class for this encoder has another kind of head.
+        """
         model = AutoModelForQuestionAnswering.from_config(self.config)
+        require_linear_head(model)
         setattr(model, model.base_model_prefix, self.encoder)
         model.qa_outputs = self.qa_outputs
         return model.train(self.training)
@@ -84,6 +94,16 @@ class ExtractiveQA(nn.Module):
         if start_positions is not None and end_positions is not None:
             loss = (span_loss(start, start_positions) + span_loss(end, end_positions)) / 2
         return QuestionAnsweringModelOutput(loss=loss, start_logits=start, end_logits=end)
+
+
+def require_linear_head(model: PreTrainedModel) -> None:
+    """Raise a ValueError unless a library's model is what :class:`ExtractiveQA` is: an encoder and ``qa_outputs``."""
+    one_layer = isinstance(getattr(model, "qa_outputs", None), nn.Linear) and model.base_model is not model
+    if not one_layer or model.config.model_type == "longformer":  # whose question tokens get global attention
+        raise ValueError(
+            f"{type(model).__name__} does more than apply one linear layer 'qa_outputs' to its encoder's output, so "
+            "ExtractiveQA would compute something else; use the model that qa.load_model gives as it is"
+        )
 
 
 def span_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
@@ -227,8 +247,9 @@ def check_fits(model: nn.Module, input_ids) -> None:
     config = model.config
     longest = max(map(len, input_ids), default=0)
     positions = longest_input(config)
-    relative = getattr(config, "position_biased_input", True) is False
-    if positions and not relative and longest > positions:
+    # Relative and rotary positions are computed, not looked up, so that they never run out.
+    computed = not getattr(config, "position_biased_input", True) or getattr(config, "rope_parameters", None)
+    if positions and not computed and longest > positions:
         raise ValueError(
             f"a window has {longest} tokens, the model takes {positions}: "
             f"make features with max_length={positions} or less"

@@ -94,6 +94,9 @@ def fine_tune(
         features = make_features(train_examples, **cut, progress=config.progress)
     input_ids = list_column(features, "input_ids")
     check_fits(model, input_ids)
+    if config.output_dir and isinstance(model, ExtractiveQA):
+        with torch.device("meta"):
+            model.to_library()  # what has another head could not be saved, and is refused before the training
     evaluation = None
     if eval_examples is not None:
         limits = {"n_best": config.n_best, "max_answer_length": config.max_answer_length}
