@@ -207,11 +207,17 @@ def _other_number(value: str, rng: Random) -> str:
     """Other digits in the same form: "£1,250" → "£4,180", "07:45" → "03:15"."""
 
     def digits(match: re.Match) -> str:
-        old = match[0]
-        if len(old) == 2 and re.search(r"[:.]$", value[: match.start()]) and "0" <= old[0] <= "5":
-            return f"{rng.choice('0123454')}{rng.choice('05')}" if "%" not in value else f"{rng.randint(10, 99)}"
+        old, before, after = match[0], value[: match.start()], value[match.end() :]
+        if not old.strip("0"):
+            return old
+        if re.match(r":\d\d", after):  # an hour
+            return f"{rng.randint(7, 21):02}" if len(old) == 2 else str(rng.randint(2, 9))
+        if len(old) == 2 and before.endswith(":"):
+            return f"{5 * rng.randint(0, 11):02}"
         if len(old) == 1:
-            return str(rng.randint(2, 9)) if old != "0" else "0"
+            return str(rng.randint(2, 9))
+        if len(old) == 4 and old[:2] in ("18", "19", "20"):  # a year, more often than not
+            return old[:2] + f"{rng.randint(10, 99)}"
         kept = len(old) - len(old.rstrip("0"))
         first = "1" if len(old) == 2 and old[0] == "1" else rng.choice("123456789")
         return first + "".join(rng.choice("0123456789") for _ in range(len(old) - 1 - kept)) + "0" * kept
