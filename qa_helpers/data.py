@@ -32,6 +32,7 @@ from .examples import FEATURES, example_problems, make_example, place_of, rows_t
 
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
 MINI_NAMES = ("mini", "mini_v2")
+NOTES_NAMES = ("mini_notes", "mini_notes_v2")
 SPLIT_PREFIXES = {"train": ("train",), "validation": ("dev", "valid", "val"), "test": ("test",)}
 LEVELS = ("data", "paragraphs", "qas", "question")  # of SQuAD's JSON, each a list in the one before
 LARGE = 16 * 2**20  # bytes of a file from which on its examples are kept in the library's cache, not in memory
@@ -54,9 +55,11 @@ def load_squad(source: str | Path = "mini") -> Splits:
     """Load question answering examples from any source, always with the same columns.
 
     Args:
-        source: ``"mini"`` or ``"mini_v2"`` (embedded corpus, no network), ``"squad"`` or ``"squad_v2"`` (Hugging Face
-            hub), any hub id (``"owner/name"``, or ``"owner/name:config"``) with SQuAD's columns, or a path: a file, a folder that holds ``train*``
-            and/or ``dev*`` (``valid*``, ``test*``) files, or a folder that ``save_to_disk`` wrote.
+        source: ``"mini"`` or ``"mini_v2"`` (embedded corpus, no network), ``"mini_notes"`` or ``"mini_notes_v2"`` (embedded
+            notes, such as leases, recipes and minutes; the kinds of the validation split do not occur in training),
+            ``"squad"`` or ``"squad_v2"`` (Hugging Face hub), any hub id (``"owner/name"``, or ``"owner/name:config"``) with
+            SQuAD's columns, or a path: a file, a folder that holds ``train*`` and/or ``dev*`` (``valid*``, ``test*``) files,
+            or a folder that ``save_to_disk`` wrote.
 
     Files, told apart by their ending:
 
@@ -92,6 +95,11 @@ def load_squad(source: str | Path = "mini") -> Splits:
 
         corpus = build_corpus(unanswerable=name == "mini_v2")
         return Splits({split: rows_to_dataset(rows) for split, rows in corpus.items()})
+    if name in NOTES_NAMES:
+        from .mini.notes import build_notes
+
+        notes = build_notes(unanswerable=name == "mini_notes_v2")
+        return Splits({split: rows_to_dataset(rows) for split, rows in notes.items()})
     try:
         path = Path(name).expanduser()
         if path.is_file():
@@ -106,7 +114,9 @@ def load_squad(source: str | Path = "mini") -> Splits:
         raise ValueError(f"source {name!r}: there is no such file or folder (looked in {Path.cwd().name}/)")
     if name in HUB_NAMES or re.fullmatch(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", name):
         return _from_hub(HUB_NAMES.get(name, name))
-    raise ValueError(unknown_name("source", name, [*MINI_NAMES, *HUB_NAMES], "a hub id like 'owner/name' or a path"))
+    raise ValueError(
+        unknown_name("source", name, [*MINI_NAMES, *NOTES_NAMES, *HUB_NAMES], "a hub id like 'owner/name' or a path")
+    )
 
 
 def looks_like_path(name: str) -> bool:
