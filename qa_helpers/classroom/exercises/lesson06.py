@@ -1,6 +1,5 @@
 """Lesson 06, fine-tuning: the steps of a run, a schedule, the share of padding, gradients of unequal batches."""
 
-import gc
 import math
 import weakref
 
@@ -187,9 +186,7 @@ class _Watched(nn.Linear):
         self.most_rows, self.held, self.saved = 0, False, []
 
     def forward(self, rows):
-        if any(saved() for saved in self.saved):
-            gc.collect()
-            self.held |= any(saved() for saved in self.saved)
+        self.held |= any(saved() for saved in self.saved)
         self.most_rows = max(self.most_rows, len(rows))
         try:
             with torch.autograd.graph.saved_tensors_hooks(self._save, lambda held: held.tensor):
