@@ -1,7 +1,10 @@
 """Answers to the exercises of lesson 07, right and wrong (``test_exercises.py`` tries them)."""
 
+import math
 import random
 
+import numpy as np
+import pytest
 from exercise_checks import Answers, answers
 
 from qa_helpers.classroom.exercises import lesson07
@@ -38,6 +41,38 @@ def places_by_sets(prediction, answers):
     return best
 
 
+def of_merged(merge):
+    """An F1 with the one answer that ``merge`` makes of several, as a set of characters."""
+
+    def solution(prediction, answers):
+        if not answers or prediction == (0, 0):
+            return float(not answers and prediction == (0, 0))
+        mine, theirs = set(range(*prediction)), merge(answers)
+        return 2 * len(mine & theirs) / (len(mine) + len(theirs))
+
+    return solution
+
+
+def of_sums(prediction, answers):
+    if not answers or prediction == (0, 0):
+        return float(not answers and prediction == (0, 0))
+    lengths = prediction[1] - prediction[0] + sum(end - start for start, end in answers)
+    return 2 * sum(common(prediction, answer) for answer in answers) / lengths
+
+
+def from_two_answers(prediction, answers):
+    if not answers or prediction == (0, 0):
+        return float(not answers and prediction == (0, 0))
+    shared = [common(prediction, answer) for answer in answers]
+    precision = max(shared) / (prediction[1] - prediction[0])
+    recall = max(s / (end - start) for s, (start, end) in zip(shared, answers))
+    return 2 * precision * recall / (precision + recall) if precision else 0.0
+
+
+def union(answers):
+    return set().union(*(range(*answer) for answer in answers))
+
+
 def common(p, a):
     return max(0, min(p[1], a[1]) - max(p[0], a[0]))
 
@@ -45,9 +80,11 @@ def common(p, a):
 @answers("7.1")
 def f1_of_places_answers():
     return Answers(
-        right=[places(), places_by_sets],
+        right=[places(), places_by_sets, lambda *given: np.float32(places()(*given))],
         wrong={
             "the best of all of them counts": places(combine=lambda values: values[0]),
+            "You merge the answers": of_merged(union),
+            "your recall that of another": from_two_answers,
             "the mean over the answers": places(combine=lambda values: sum(values) / len(values)),
             "not less": places(overlap=lambda p, a: min(p[1], a[1]) - max(p[0], a[0])),
             "The end is not included": places(
@@ -59,6 +96,16 @@ def f1_of_places_answers():
             "Settle the empty cases": lambda p, answers: places()(p, answers) if answers else 0.0,
         },
     )
+
+
+def from_first_to_last(answers):
+    return set(range(min(union(answers)), max(union(answers)) + 1))
+
+
+@pytest.mark.parametrize("merged", [of_merged(from_first_to_last), of_sums])
+def test_merged_answers_are_named_however_they_are_merged(merged):
+    feedback = lesson07.check_f1_of_places(merged)
+    assert not feedback.passed and "You merge the answers" in feedback.message
 
 
 def one_pass(starts, ends, context):
@@ -73,8 +120,6 @@ def one_pass(starts, ends, context):
 
 
 def by_running_maximum(starts, ends, context):
-    import numpy as np
-
     starts, ends = np.array(starts[slice(*context)]), np.array(ends[slice(*context)])
     end = int((np.maximum.accumulate(starts) + ends).argmax())
     return [context[0] + int(starts[: end + 1].argmax()), context[0] + end]
@@ -101,6 +146,29 @@ def forgets_the_start(starts, ends, context):
 def limited(starts, ends, context):
     spans = [(s, e) for e in range(*context) for s in range(context[0], e + 1) if e - s < 30]
     return max(spans, key=lambda span: starts[span[0]] + ends[span[1]])
+
+
+def begun_at_zero(nothing):
+    def solution(starts, ends, context):
+        at, best, highest = context[0], nothing, 0
+        for token in range(*context):
+            if starts[token] > starts[at]:
+                at = token
+            if starts[at] + ends[token] > highest:
+                best, highest = (at, token), starts[at] + ends[token]
+        return best
+
+    return solution
+
+
+def start_begun_at_zero(starts, ends, context):
+    at, logit, best, highest = context[0], 0, (context[0], context[0]), -math.inf
+    for token in range(*context):
+        if starts[token] > logit:
+            at, logit = token, starts[token]
+        if starts[at] + ends[token] > highest:
+            best, highest = (at, token), starts[at] + ends[token]
+    return best
 
 
 def greedy_start(starts, ends, context):
@@ -133,9 +201,11 @@ def best_span_in_one_pass_answers():
         return start, end + 1
 
     return Answers(
-        right=[one_pass, by_running_maximum],
+        right=[one_pass, by_running_maximum, lambda *given: np.array(one_pass(*given))],
         wrong={
             "each on its own": apart,
+            "a best score that begins at 0": begun_at_zero((0, 0)),
+            "a best start logit that begins at 0": start_begun_at_zero,
             "outside the context": lambda starts, ends, _: one_pass(starts, ends, (0, len(starts))),
             "may be one token long": late_start,
             "when you met the end": forgets_the_start,
@@ -146,6 +216,12 @@ def best_span_in_one_pass_answers():
             "a start and an end are wanted": lambda *given: (*one_pass(*given), 0),
         },
     )
+
+
+@pytest.mark.parametrize("nothing", [None, (None, None), [0, 0], (-1, -1), np.zeros(2, dtype=int)])
+def test_a_best_score_that_begins_at_zero_is_named(nothing):
+    feedback = lesson07.check_best_span_in_one_pass(begun_at_zero(nothing))
+    assert not feedback.passed and "All sums are negative" in feedback.message
 
 
 def test_more_of_best_span_in_one_pass():

@@ -154,7 +154,7 @@ def complain_of_errors(results: Sequence, good: Sequence[bool], describe: Callab
 
 def never_improved(found, first: int = 0) -> bool:
     """Whether a search's result is what such searches begin with: None, no places, or ``first`` for each place."""
-    return found is None or isinstance(found, tuple | list) and all(part in (None, first, 0, -1) for part in found)
+    return found is None or all(part in (None, first, 0, -1) for part in found)
 
 
 def what_was_raised(error: BaseException) -> str:

@@ -2,7 +2,7 @@
 
 import math
 
-from . import Wrong, call, checker, judge_each
+from . import Wrong, call, checker, judge_each, never_improved
 
 
 def _overlap(prediction, answer) -> int:
@@ -29,10 +29,23 @@ PLACES = [
     ((40, 44), [(10, 20)], "the prediction lies far behind the answer"),
     ((10, 20), [(30, 40), (12, 20), (15, 18)], "the second of three answers fits best"),
     ((5, 9), [(5, 9), (100, 190)], "the first of two answers is met exactly"),
+    ((10, 20), [(10, 40), (10, 12)], "one answer is longer than the prediction, the other shorter"),
     ((0, 0), [(3, 7)], "nothing was predicted, and there is an answer"),
     ((3, 7), [], "something was predicted, and there is no answer"),
     ((0, 0), [], "nothing was predicted, and there is no answer"),
 ]
+
+
+def _merged(prediction, answers) -> tuple[float, float, float]:
+    """What comes out if the answers are one: their union, all from the first start to the last end, or their sums."""
+    mine, theirs = set(range(*prediction)), set().union(*(range(*answer) for answer in answers))
+    whole = min(start for start, _ in answers), max(end for _, end in answers)
+    sums = sum(_overlap(prediction, answer) for answer in answers), sum(end - start for start, end in answers)
+    return (
+        2 * len(mine & theirs) / (len(mine) + len(theirs)),
+        _f1(prediction, whole),
+        2 * sums[0] / (len(mine) + sums[1]),
+    )
 
 
 @checker("7.1")
@@ -71,12 +84,17 @@ def check_f1_of_places(f1_of_places) -> str:
                 raise Wrong(f"{case}. That is one of the answers; the best of all of them counts")
             if is_any(sum(each) / len(each)):
                 raise Wrong(f"{case}. That is the mean over the answers; the best one counts")
+            if is_any(*_merged(prediction, answers)):
+                raise Wrong(f"{case}. You merge the answers into one; compare with each of them alone, the best counts")
+            precision, recall = max(common) / size, max(c / s for c, s in zip(common, sizes))
+            if precision and is_any(2 * precision * recall / (precision + recall)):
+                raise Wrong(f"{case}. Your precision is that of one answer, your recall that of another")
         if is_any(common[0] / (size + sizes[0] - common[0])):
             raise Wrong(f"{case}. That is common characters by all characters; F1 is 2·P·R / (P + R)")
         if is_any(common[0] / size, common[0] / sizes[0], common[0] / max(size, sizes[0])):
             raise Wrong(f"{case}. That is only one of precision and recall; F1 needs both")
         if is_any(2 * (common[0] + 1) / (size + sizes[0] + 2), 2 * common[0] / (size + sizes[0] + 2)) or (
-            not common[0] and found
+            not any(common) and found
         ):
             raise Wrong(f"{case}. The end is not included: (10, 20) has 10 characters, and (20, 30) none of them")
         raise Wrong(case)
@@ -118,12 +136,23 @@ def check_best_span_in_one_pass(best_span_in_one_pass) -> str:
         first, beyond = context
         right = _best(_all_spans(starts, ends, context), starts, ends)
         found = call(best_span_in_one_pass, list(starts), list(ends), context)
+        window = f"starts {starts}, ends {ends}, context {context}"
+        if starts[right[0]] + ends[right[1]] < 0 and never_improved(found, first):
+            raise Wrong(
+                f"{window}: you return {found}. All sums are negative here, so a best score that begins at 0 is never beaten: begin with the "
+                "first span's, or with minus infinity"
+            )
         found = tuple(int(place) for place in found)
         if found == right:
             return
         if len(found) != 2:
             raise Wrong(f"you return {len(found)} numbers; a start and an end are wanted")
-        case = f"starts {starts}, ends {ends}, context {context}: you return {found}, expected {right}"
+        case = f"{window}: you return {found}, expected {right}"
+        if max(starts[first:beyond]) < 0 and found[0] == first:
+            raise Wrong(
+                f"{case}. All starts are negative here, so a best start logit that begins at 0 is never beaten: begin with "
+                "the context's first token"
+            )
         inside = range(first, beyond)
         top = max(inside, key=lambda t: starts[t]), max(inside, key=lambda t: ends[t])
         if found == (right[0], right[1] + 1):
