@@ -31,6 +31,7 @@ def check_best_span(best_span) -> str:
         case = f"{kind} (starts {starts}, ends {ends}): you return {found!r}, expected {right}"
         if isinstance(found, int | float):
             raise Wrong(f"{case}. The place is wanted, not its score: the tokens (start, end)")
+        found = found if found is None else tuple(found)
         if starts[right[0]] + ends[right[1]] < 0 and never_improved(found):
             raise Wrong(
                 f"{case}. All sums are negative here, so a best score that begins at 0 is never beaten: begin with the "

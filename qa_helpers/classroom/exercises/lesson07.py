@@ -137,6 +137,7 @@ def check_best_span_in_one_pass(best_span_in_one_pass) -> str:
         right = _best(_all_spans(starts, ends, context), starts, ends)
         found = call(best_span_in_one_pass, list(starts), list(ends), context)
         window = f"starts {starts}, ends {ends}, context {context}"
+        found = found if found is None else tuple(found)
         if starts[right[0]] + ends[right[1]] < 0 and never_improved(found, first):
             raise Wrong(
                 f"{window}: you return {found}. All sums are negative here, so a best score that begins at 0 is never beaten: begin with the "
