@@ -248,7 +248,7 @@ def _explain_gradient(model, before, right, each, sizes, earlier: bool) -> None:
             raise Wrong(
                 f"{case}: the gradient is right, but when a batch went through the model, the graph of an earlier one was "
                 "still held, and memory fills up as with one large batch. Call backward() on each batch's loss at once, "
-                "without retain_graph; do not add up losses first and keep none of them",
+                "without retain_graph, instead of adding up the losses first",
                 0.7,
             )
         return

@@ -256,8 +256,8 @@ def check_places_of(places_of) -> str:
             raise Wrong(f"{case}. The end is exclusive: one past the last character")
         if found == [(start, start + len(answer)) for start, _ in right]:
             raise Wrong(
-                f"{case}. The end is not start + len(answer): the place can be longer in the document as it was given, "
-                "which counts, and not in a copy that you have changed"
+                f"{case}. The end is not start + len(answer): in the document as it was given, the place can be longer. "
+                "Count characters there, and not in a copy that you have changed"
             )
         raise Wrong(
             f"{case}, which is {document[slice(*right[0])]!r}. Count characters of the document as it was given, not of a "
