@@ -1,8 +1,11 @@
 """Answers to the exercises of lesson 00, the tour, right and wrong (``test_exercises.py`` tries them)."""
 
+import pytest
+import torch
 from exercise_checks import Answers, answers, give_partial_credit
 
 from qa_helpers.classroom.exercises import lesson00
+from qa_helpers.metrics import normalize_answer
 
 
 def spans(starts, forwards=lambda start, end: start <= end):
@@ -41,11 +44,28 @@ def one_too_far(starts, ends):
     return start, end + 1
 
 
+def begun_at_zero(nothing):
+    def best(starts, ends):
+        found, highest = nothing, 0
+        for start, end in spans(starts):
+            if starts[start] + ends[end] > highest:
+                found, highest = (start, end), starts[start] + ends[end]
+        return found
+
+    return best
+
+
 @answers("0.1")
 def best_span_answers():
     return Answers(
-        right=[best_span_with_loops, best_span],
+        right=[
+            best_span_with_loops,
+            best_span,
+            lambda *given: torch.tensor(best_span(*given)),
+            lambda *given: iter(best_span(*given)),
+        ],
         wrong={
+            "begins at 0": begun_at_zero((0, 0)),
             "ends before it starts": apart,
             "settle one side first": greedy,
             "may be one token long": two_tokens_at_least,
@@ -88,6 +108,8 @@ def exact_match_percent_answers():
             ),
             "a question counts once": percent(lambda p, own: own.count(p), lambda answers: sum(map(len, answers))),
             "still one right answer": percent(lambda prediction, own: own.count(prediction)),
+            "Upper and lower case differ": percent(lambda p, own: p.lower() in [one.lower() for one in own]),
+            "as the real EM does": percent(lambda p, own: normalize_answer(p) in map(normalize_answer, own)),
             "compares whole texts": percent(lambda prediction, own: any(prediction in one for one in own)),
         },
     )
@@ -96,6 +118,12 @@ def exact_match_percent_answers():
 def test_partial_credit():
     assert "of 6 windows right" in give_partial_credit(lesson00.check_best_span, apart, 0.5, 0.8)
     first = percent(lambda prediction, own: prediction == own[0])
-    assert "5 of 6 lists right; look at the second" in give_partial_credit(
+    assert "7 of 8 lists right; look at the second" in give_partial_credit(
         lesson00.check_exact_match_percent, first, 0.8, 0.9
     )
+
+
+@pytest.mark.parametrize("nothing", [None, (0, 0), [0, 0], (None, None), (-1, -1), ()])
+def test_a_best_sum_that_begins_at_zero_is_named(nothing):
+    feedback = lesson00.check_best_span(begun_at_zero(nothing))
+    assert not feedback.passed and "a best score that begins at 0 is never beaten" in feedback.message

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 from exercise_checks import Answers, answers
 
 from qa_helpers.classroom.exercises import lesson01
@@ -63,6 +64,17 @@ def by_search(example):
 
 def any_case(example):
     return all(example["context"].lower().startswith(t.lower(), s) for t, s in zip(*example["answers"].values()))
+
+
+def nowhere_is_passed_over(example):
+    for text, start in zip(*example["answers"].values()):
+        if text in example["context"] and not example["context"].startswith(text, start):
+            return False
+    return True
+
+
+def by_search_from_the_start(example):
+    return all(example["context"].find(t, s) == s for t, s in zip(*example["answers"].values()))
 
 
 def none_is_wrong(example):
@@ -127,6 +139,18 @@ def minus_one_for_none(context, text, start):
     return -1 if place is None else place
 
 
+def zero_is_nothing(context, text, start):
+    return repair(context, text, start) or None
+
+
+def zero_is_nothing_in_a_loop(context, text, start):
+    best = None
+    for place in occurrences(context, text):
+        if not best or abs(place - start) < abs(best - start):
+            best = place
+    return best if best else -1 if text in context else None
+
+
 def signed(context, text, start):
     return min(occurrences(context, text), key=lambda place: place - start, default=None)
 
@@ -134,13 +158,15 @@ def signed(context, text, start):
 @answers("1.1")
 def answers_fit_answers():
     return Answers(
-        right=[answers_fit, answers_fit_otherwise],
+        right=[answers_fit, answers_fit_otherwise, lambda example: np.all([answers_fit(example)])],
         wrong={
             "every answer": first_only,
             "two empty lists": no_answer_forgotten,
             "cut it out at its start": somewhere,
             "instead of searching": by_search,
             "upper and lower case": any_case,
+            "a text without any place does not fit": nowhere_is_passed_over,
+            "find gives -1 for such a text": by_search_from_the_start,
             "nothing wrong with it": none_is_wrong,
             "returned None": no_return,
         },
@@ -167,12 +193,13 @@ def occurrences_answers():
 @answers("1.3")
 def repair_answers():
     return Answers(
-        right=[repair, repair_otherwise],
+        right=[repair, repair_otherwise, lambda *given: None if (k := repair(*given)) is None else np.int64(k)],
         wrong={
             "first place": first_place,
             "forwards only": forwards,
             "the start you were given": unchanged,
             "equally near": later_of_two,
+            "Ask `is None`": zero_is_nothing,
             "return None, not -1": minus_one_for_none,
         },
     )
@@ -180,6 +207,11 @@ def repair_answers():
 
 def test_a_signed_distance_is_rejected():
     assert not lesson01.check_repair(signed).passed
+
+
+def test_a_place_at_zero_that_is_lost_is_named():
+    feedback = lesson01.check_repair(zero_is_nothing_in_a_loop)
+    assert not feedback.passed and "'The', given at 2, is at 0: your function returns -1" in feedback.message
 
 
 def test_partial_credit():

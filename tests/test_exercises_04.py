@@ -1,6 +1,9 @@
 """Answers to the exercises of lesson 04, right and wrong (``test_exercises.py`` tries them)."""
 
+import numpy as np
 from exercise_checks import Answers, answers
+
+from qa_helpers.classroom.exercises import lesson04
 
 
 def text_of_label(context, offsets, cls_index, first, last):
@@ -90,12 +93,19 @@ def label_all_answers():
     def unordered(*arguments):
         return list(dict.fromkeys(without_cls(*arguments))) or [(arguments[2],) * 2]
 
+    def distinct_answers(offsets, sides, cls_index, answers):
+        return repeated(offsets, sides, cls_index, list(dict.fromkeys(answers)))
+
+    def numbers_of_numpy(*arguments):
+        return np.unique(np.array(without_cls(*arguments) or [(arguments[2],) * 2]), axis=0)
+
     return Answers(
-        right=[label_all, label_all_with_loops],
+        right=[label_all, label_all_with_loops, numbers_of_numpy],
         wrong={
             "only one of the answers": lambda *given: label_all(*given)[:1],
             "beside an answer that is": lambda *given: sorted(set(all_labels(*given))),
             "more than once": repeated,
+            "among the labels, not among the answers": distinct_answers,
             "another order": unordered,
             "holds [CLS] once": lambda *given: sorted(set(without_cls(*given))),
             "not 0": lambda *given: sorted(set(without_cls(*given))) or [(0, 0)],
@@ -104,6 +114,18 @@ def label_all_answers():
             "however many": lambda *given: sorted(set(without_cls(*given))) or [(given[2],) * 2] * len(given[3]),
         },
     )
+
+
+def test_duplicates_that_are_not_neighbours_are_found():
+    def without_neighbours(*given):
+        found = []
+        for label in without_cls(*given):
+            if found[-1:] != [label]:
+                found.append(label)
+        return sorted(found) or [(given[2],) * 2]
+
+    feedback = lesson04.check_label_all(without_neighbours)
+    assert not feedback.passed and "the same pair is there more than once" in feedback.message
 
 
 def audit(offsets, sides, cls_index, label, start, end):

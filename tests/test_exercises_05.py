@@ -1,5 +1,8 @@
 """Answers to the exercises of lesson 05, right and wrong (``test_exercises.py`` tries them)."""
 
+import re
+
+import pytest
 import torch
 from exercise_checks import Answers, answers
 from torch.nn import functional as F
@@ -73,10 +76,42 @@ def attention_weights_answers():
             "after the softmax": lambda q, k, mask: plain(q, k).softmax(-1) * mask,
             "A score of 0 still gets weight": lambda q, k, mask: (plain(q, k) * mask).softmax(-1),
             "the last columns must be 0": lambda q, k, mask: plain(q, k).softmax(-1),
-            "rows of tokens hold nan": lambda q, k, mask: plain(q, k).masked_fill(mask == 1, -INF).softmax(-1),
-            "the first row should be": lambda q, k, mask: plain(q, k).masked_fill(mask == 0, -INF),
+            "the mask is the wrong way round": lambda q, k, mask: plain(q, k).masked_fill(mask == 1, -INF).softmax(-1),
+            "the rows of tokens hold nan": lambda q, k, mask: (plain(q, k) + (1 - mask) * -INF).softmax(-1),
+            "the softmax that makes weights": lambda q, k, mask: plain(q, k).masked_fill(mask == 0, -INF),
         },
     )
+
+
+@pytest.mark.parametrize(
+    "mask_scores",
+    [
+        lambda scores, mask: scores.masked_fill(mask.bool(), -1e9),
+        lambda scores, mask: scores + mask * -1e4,
+        lambda scores, mask: scores.masked_fill(mask.bool(), torch.finfo().min),
+        lambda scores, mask: torch.where(mask == 0, scores, -INF),
+    ],
+)
+def test_an_inverted_mask_is_named(mask_scores):
+    feedback = lesson05.check_attention_weights(
+        lambda q, k, mask: mask_scores(q @ k.T / q.size(-1) ** 0.5, mask).softmax(-1)
+    )
+    assert not feedback.passed and "the mask is the wrong way round" in feedback.message
+
+
+@pytest.mark.parametrize("low", [-1e9, -1e4, -INF, torch.finfo().min])
+def test_a_softmax_over_the_columns_is_named_whatever_padding_is_filled_with(low):
+    feedback = lesson05.check_attention_weights(
+        lambda q, k, mask: (q @ k.T / q.size(-1) ** 0.5).masked_fill(mask == 0, low).softmax(0)
+    )
+    assert not feedback.passed and "the columns sum to 1" in feedback.message
+
+
+def test_rows_masked_instead_of_columns_are_rejected():
+    feedback = lesson05.check_attention_weights(
+        lambda q, k, mask: (q @ k.T / q.size(-1) ** 0.5).masked_fill(mask[:, None] == 0, -INF).softmax(-1)
+    )
+    assert not feedback.passed and "the last columns must be 0" in feedback.message
 
 
 def gradient(logits, positions, sign=1.0, divisor=None, dim=-1, truth=1.0, ignore=True):
@@ -91,7 +126,7 @@ def gradient(logits, positions, sign=1.0, divisor=None, dim=-1, truth=1.0, ignor
     difference = sign * (logits.softmax(dim) - truth * one_hot)
     if ignore:
         difference = difference * inside[:, None]
-    return difference / (inside.sum() if divisor is None else divisor(logits, inside))
+    return difference / (inside.sum().clamp(min=1) if divisor is None else divisor(logits, inside))
 
 
 def gradient_by_rows(logits, positions):
@@ -100,7 +135,7 @@ def gradient_by_rows(logits, positions):
     for row in kept:
         result[row] = logits[row].exp() / logits[row].exp().sum()
         result[row, max(int(positions[row]), 0)] -= 1
-    return result / len(kept)
+    return result / max(len(kept), 1)
 
 
 @answers("5.3")
@@ -118,9 +153,43 @@ def gradient_of_span_loss_answers():
             "raise RuntimeError": lambda logits, positions: (
                 (logits.softmax(-1) - F.one_hot(positions, logits.size(1))) / len(logits)
             ),
-            "row 0 should be": lambda logits, positions: logits,
+            "no row counts": lambda *given: gradient(*given, divisor=lambda _, inside: inside.sum()),
+            "you ignore the negative label": ignoring_negatives,
+            "counts from the end of the row": counting_from_the_end,
+            "should be [": lambda logits, positions: logits,
         },
     )
+
+
+def ignoring_negatives(logits, positions):
+    return gradient(logits, torch.where(positions < 0, logits.size(1), positions))
+
+
+def counting_from_the_end(logits, positions):
+    return gradient(logits, torch.where(positions < 0, positions + logits.size(1), positions))
+
+
+def shaken(logits, positions):
+    """Only the last row is wrong, and by little."""
+    result = gradient(logits, positions)
+    result[-1, 0] += 1e-4
+    return result
+
+
+def test_a_row_that_differs_is_shown_with_digits_that_differ():
+    message = lesson05.check_gradient_of_span_loss(shaken).message
+    wanted, given = re.search(r"row 3 should be (\[.*\]), is (\[.*\])", message).groups()
+    assert wanted != given
+
+
+def by_python_numbers(logits, positions):
+    rows = sum(1 for position in positions.tolist() if position < logits.size(1))
+    return gradient(logits, positions) * max(rows, 1) * (1 / rows)
+
+
+def test_dividing_python_numbers_by_no_rows_is_named():
+    feedback = lesson05.check_gradient_of_span_loss(by_python_numbers)
+    assert "[4, 9]: all lie outside" in feedback.message and 0.7 < feedback.share < 1
 
 
 def count(config, bias=1, norms=2, head=True, heads=1, layers=None, tables=True, pooler=False):

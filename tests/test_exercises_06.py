@@ -2,9 +2,12 @@
 
 import math
 
+import numpy as np
 import torch
 from exercise_checks import Answers, answers
 from transformers import get_cosine_schedule_with_warmup
+
+from qa_helpers.classroom.exercises import lesson06
 
 
 def optimizer_steps(windows, batch_size, accumulation, epochs):
@@ -112,18 +115,24 @@ def padding_share_answers():
         return 1 - sum(lengths) / sum(size * max(batch) for batch in batches_of(lengths, size))
 
     return Answers(
-        right=[padding_share, padding_share_of_masks],
+        right=[padding_share, padding_share_of_masks, lambda *given: np.float64(padding_share(*given))],
         wrong={
             "per cent": lambda *given: 100 * padding_share(*given),
             "share of text": lambda *given: 1 - padding_share(*given),
             "a number of tokens": counted,
             "with the text": lambda lengths, size: counted(lengths, size) / sum(lengths),
+            "You sort the lengths": lambda lengths, size: padding_share(sorted(lengths), size),
             "the longest window of all": lambda lengths, _: 1 - sum(lengths) / (len(lengths) * max(lengths)),
             "A mean of the batches' shares": mean_of_shares,
             "are a batch, too": without_the_rest,
             "the last batch as full": full_batches,
         },
     )
+
+
+def test_lengths_sorted_from_long_to_short_are_named_too():
+    feedback = lesson06.check_padding_share(lambda lengths, size: padding_share(sorted(lengths)[::-1], size))
+    assert not feedback.passed and "You sort the lengths" in feedback.message
 
 
 def accumulate(model, loss_function, micro_batches):
@@ -135,11 +144,41 @@ def accumulate(model, loss_function, micro_batches):
 
 def accumulate_sums(model, loss_function, micro_batches):
     rows = 0
+    for parameter in model.parameters():
+        parameter.grad = None
     for inputs, targets in micro_batches:
         (loss_function(model(inputs), targets) * len(targets)).backward()
         rows += len(targets)
     for parameter in model.parameters():
         parameter.grad /= rows
+
+
+def accumulate_without_backward(model, loss_function, micro_batches):
+    """Gradients by torch.func, whose transforms allow no hooks on what is saved."""
+    rows = sum(len(inputs) for inputs, _ in micro_batches)
+    own = {name: parameter.detach() for name, parameter in model.named_parameters()}
+
+    def loss(parameters, inputs, targets):
+        return loss_function(torch.func.functional_call(model, parameters, inputs), targets) * len(inputs) / rows
+
+    each = [torch.func.grad(loss)(own, *batch) for batch in micro_batches]
+    for name, parameter in model.named_parameters():
+        parameter.grad = sum(gradients[name] for gradients in each)
+
+
+def accumulate_and_log(model, loss_function, micro_batches):
+    """Keeps numbers of every loss, which hold no graph, and looks at the outputs first, without one."""
+    with torch.no_grad():
+        rows = sum(len(model(inputs)) for inputs, _ in micro_batches)
+    log = []
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    for inputs, targets in micro_batches:
+        outputs = model(inputs)
+        loss = loss_function(outputs, targets)
+        for parameter, gradient in zip(model.parameters(), torch.autograd.grad(loss, list(model.parameters()))):
+            parameter.grad += gradient * len(inputs) / rows
+        log.append((loss.item(), outputs.detach()))
 
 
 def weighted(weight, clear_each=False, then=lambda model: None):
@@ -163,13 +202,23 @@ def accumulate_answers():
     def take_the_step(model):
         torch.optim.SGD(model.parameters(), lr=0.1).step()
 
+    def add_up_losses_first(model, loss_function, micro_batches):
+        rows = sum(len(inputs) for inputs, _ in micro_batches)
+        model.zero_grad()
+        total = 0.0
+        for inputs, targets in micro_batches:
+            total += loss_function(model(inputs), targets) * len(inputs) / rows
+        total.backward()
+
     return Answers(
-        right=[accumulate, accumulate_sums],
+        right=[accumulate, accumulate_sums, accumulate_without_backward, accumulate_and_log],
         wrong={
             "times too much": weighted(lambda own, rows, batches: 1),
             "Weight by rows": weighted(lambda own, rows, batches: 1 / batches),
             "only the last batch": weighted(lambda own, rows, batches: own / rows, clear_each=True),
             "do not divide by all rows": weighted(lambda own, rows, batches: own),
+            "the graph of an earlier one was still held": add_up_losses_first,
+            "clear that before the first batch": weighted(lambda own, rows, batches: own / rows),
             "all rows went through at once": at_once,
             "the weights have changed": weighted(lambda own, rows, batches: own / rows, then=take_the_step),
             "the gradients are zero": weighted(
@@ -180,3 +229,38 @@ def accumulate_answers():
             ],
         },
     )
+
+
+def test_a_graph_that_is_kept_is_noticed():
+    def retained(model, loss_function, micro_batches):
+        rows = sum(len(inputs) for inputs, _ in micro_batches)
+        model.zero_grad()
+        for inputs, targets in micro_batches:
+            loss = loss_function(model(inputs), targets) * len(inputs) / rows
+            loss.backward(retain_graph=True)
+
+    feedback = lesson06.check_accumulate(retained)
+    assert not feedback.passed and "without retain_graph" in feedback.message
+
+
+def test_all_rows_at_once_are_noticed_even_if_their_losses_are_taken_apart():
+    def taken_apart(model, loss_function, micro_batches):
+        model.zero_grad()
+        outputs = model(torch.cat([inputs for inputs, _ in micro_batches]))
+        for part, (_, targets) in zip(outputs.split([len(t) for _, t in micro_batches]), micro_batches):
+            (loss_function(part, targets) * len(targets) / len(outputs)).backward(retain_graph=True)
+
+    feedback = lesson06.check_accumulate(taken_apart)
+    assert not feedback.passed and "all rows went through at once" in feedback.message
+
+
+def test_an_earlier_gradient_that_is_divided_along_is_noticed():
+    def sums_on_top(model, loss_function, micro_batches):
+        rows = sum(len(inputs) for inputs, _ in micro_batches)
+        for inputs, targets in micro_batches:
+            (loss_function(model(inputs), targets) * len(inputs)).backward()
+        for parameter in model.parameters():
+            parameter.grad /= rows
+
+    feedback = lesson06.check_accumulate(sums_on_top)
+    assert not feedback.passed and "clear that before the first batch" in feedback.message and feedback.share >= 0.8

@@ -2,6 +2,7 @@
 
 import re
 
+import numpy as np
 from exercise_checks import Answers, answers
 
 from qa_helpers.classroom.exercises import lesson09
@@ -40,6 +41,35 @@ def with_the_break_after(document, start):
     return begin, min(end + 2, len(document))
 
 
+def up_to_the_last_character(document, start):
+    begin, end = passage_by_finding(document, start)
+    return begin, end - 1
+
+
+def with_its_length(document, start):
+    begin, end = passage_by_finding(document, start)
+    return begin, end - begin
+
+
+def from_the_first_passage_on(document, start):
+    return 0, passage_by_finding(document, start)[1]
+
+
+def to_the_first_blank_line(document, start):
+    end = document.find("\n\n")
+    return passage_by_finding(document, start)[0], end if end >= 0 else len(document)
+
+
+def by_sentence(document, start):
+    return document.rfind(".", 0, start) + 1, document.find(".", start) + 1
+
+
+def without_spaces(document, start):
+    begin, end = passage_by_finding(document, start)
+    passage = document[begin:end]
+    return begin + len(passage) - len(passage.lstrip()), end - len(passage) + len(passage.rstrip())
+
+
 def by_lines(document, start):
     before, after = document.rfind("\n", 0, start), document.find("\n", start)
     return before + 1, after if after >= 0 else len(document)
@@ -48,19 +78,22 @@ def by_lines(document, start):
 @answers("9.1")
 def passage_of_answers():
     return Answers(
-        right=[passage_by_finding, passage_by_splitting],
+        right=[passage_by_finding, passage_by_splitting, lambda *given: np.array(passage_by_finding(*given))],
         wrong={
+            "search back to the blank line before it": lambda d, s: (s, passage_by_finding(d, s)[1]),
+            "The last character is missing": up_to_the_last_character,
+            "Your second number is the length": with_its_length,
+            "more than one passage": from_the_first_passage_on,
+            "Search backwards and forwards": to_the_first_blank_line,
+            "A full stop does not end a passage": by_sentence,
+            "The spaces at the edge of a passage": without_spaces,
+            "you return one number": lambda d, s: d[:s].count("\n\n"),
             "a text alone cannot be found again": lambda d, s: d[slice(*passage_by_finding(d, s))],
             "the text's edge counts": without_the_edge,
             "stand in the text twice": passage_by_text,
             "behind the blank line": with_the_break_before,
             "Leave the blank line out": with_the_break_after,
             "does not end a passage": by_lines,
-            "index fails where there is no blank line": lambda d, s: (d.rindex("\n\n", 0, s) + 2, d.index("\n\n", s)),
-            "one past the last character": lambda d, s: (lambda a, b: (a, b - 1))(*passage_by_finding(d, s)),
-            "before and after that character": lambda d, s: (0, (d + "\n\n").find("\n\n")),
-            "goes on too far": lambda d, s: (passage_by_finding(d, s)[0], len(d)),
-            "begins too early": lambda d, s: (0, passage_by_finding(d, s)[1]),
             "a start and an end are wanted": lambda d, s: (*passage_by_finding(d, s), 0),
         },
     )
@@ -81,12 +114,12 @@ def split_by_number(rows, every):
     return parts
 
 
-def split_with(order=None, first=1, swap=False):
+def split_with(order=None, first=1, swap=False, key="context"):
     def solution(rows, every):
-        contexts = [row["context"] for row in rows]
+        contexts = [row[key] for row in rows]
         contexts = sorted(set(contexts)) if order == "alphabet" else list(dict.fromkeys(contexts))
         held = [c for n, c in enumerate(contexts, first) if n % every == 0]
-        parts = [r for r in rows if r["context"] not in held], [r for r in rows if r["context"] in held]
+        parts = [r for r in rows if r[key] not in held], [r for r in rows if r[key] in held]
         return parts[::-1] if swap else parts
 
     return solution
@@ -96,36 +129,33 @@ def split_examples(rows, every):
     return [r for n, r in enumerate(rows, 1) if n % every], [r for n, r in enumerate(rows, 1) if n % every == 0]
 
 
+def hold_out(choose):
+    """A split by documents of which ``choose(documents, every)`` are held out."""
+
+    def solution(rows, every):
+        held = choose(list(dict.fromkeys(row["context"] for row in rows)), every)
+        return [r for r in rows if r["context"] not in held], [r for r in rows if r["context"] in held]
+
+    return solution
+
+
+def split_at_each_change(rows, every):
+    parts, number = ([], []), 0
+    for k, row in enumerate(rows):
+        number += k == 0 or row["context"] != rows[k - 1]["context"]
+        parts[number % every == 0].append(row)
+    return parts
+
+
 def drop_some(rows, every):
     train, held = split_by_number(rows, every)
     return train[:1], held
 
 
-def by_title(rows, every):
-    titles = list(dict.fromkeys(row["title"] for row in rows))
-    held = [t for n, t in enumerate(titles, 1) if n % every == 0]
-    return [r for r in rows if r["title"] not in held], [r for r in rows if r["title"] in held]
-
-
-def by_run(rows, every):
-    from itertools import groupby
-
-    parts = [], []
-    for number, (_, run) in enumerate(groupby(rows, key=lambda row: row["context"]), 1):
-        parts[number % every == 0].extend(run)
-    return parts
-
-
-def the_first_ones(rows, every):
-    contexts = list(dict.fromkeys(row["context"] for row in rows))
-    held = contexts[: len(contexts) // every]
-    return [r for r in rows if r["context"] not in held], [r for r in rows if r["context"] in held]
-
-
 @answers("9.2")
 def split_by_document_answers():
     return Answers(
-        right=[split_by_number, split_with()],
+        right=[split_by_number, split_with(), lambda *given: tuple(map(iter, split_by_number(*given)))],
         wrong={
             "not examples": split_examples,
             "exactly one of the lists": drop_some,
@@ -133,12 +163,14 @@ def split_by_document_answers():
             "not by the alphabet": split_with("alphabet"),
             "numbered from 1": lambda rows, every: split_with(first=0)(rows, every),
             "in their order": lambda rows, every: [part[::-1] for part in split_by_number(rows, every)],
-            "by `context`": by_title,
-            "keeps the number it had": by_run,
-            "spread over the list": the_first_ones,
-            "the examples themselves": lambda rows, every: [
-                [row["context"] for row in part] for part in split_by_number(rows, every)
-            ],
+            "Give a context that you have met before its old number": split_at_each_change,
+            "by their title": split_with(key="title"),
+            "only; 4, 6 and so on": hold_out(lambda documents, every: documents[every - 1 : every]),
+            "the last few are not meant": hold_out(
+                lambda documents, every: documents[len(documents) - len(documents) // every :]
+            ),
+            "whole rows, not their ids": lambda *given: [[r["id"] for r in part] for part in split_by_number(*given)],
+            "'c4' is in both": lambda rows, every: (rows, split_by_number(rows, every)[1]),
             "two lists are wanted": lambda rows, every: [split_by_number(rows, every)[0]],
         },
     )
@@ -188,15 +220,21 @@ def overlapping(document, answer):
 @answers("9.3")
 def places_of_answers():
     return Answers(
-        right=[places_by_pattern, places_by_words],
+        right=[places_by_pattern, places_by_words, lambda *given: iter(np.array(places_by_pattern(*given)))],
         wrong={
+            "Places do not overlap": overlapping,
+            "you return texts": lambda d, a: [d[s:e] for s, e in places_by_pattern(d, a)],
+            "you return matches": lambda d, a: list(re.finditer(r"\s+".join(map(re.escape, a.split())), d, re.I)),
+            "you return single numbers": lambda d, a: [s for s, _ in places_by_pattern(d, a)],
+            "you return one pair": lambda d, a: next(iter(places_by_pattern(d, a)), []),
+            "one white space at least": with_flags(space=r"\s*"),
+            "The end is exclusive": lambda d, a: [(s, e - 1) for s, e in places_by_pattern(d, a)],
+            "not start + len(answer)": lambda d, a: [(s, s + len(a)) for s, _ in places_by_pattern(d, a)],
             "Some are missing": with_flags(flags=0),
             "any white space": with_flags(space=" "),
             "its signs are meant as they are": with_flags(escape=str),
             "of a copy that you have changed": in_a_lowered_copy,
             "it does not stand there": lambda d, a: places_by_pattern(d, a) or [(0, 0)],
-            "a text alone cannot be found again": lambda d, a: [d[slice(*place)] for place in places_by_pattern(d, a)],
-            "Some of these overlap": overlapping,
             "from left to right": lambda d, a: places_by_pattern(d, a)[::-1],
             "Each place is a start and an end": lambda d, a: [(s,) for s, _ in places_by_pattern(d, a)],
         },
@@ -205,6 +243,6 @@ def places_of_answers():
 
 def test_more_of_places_of():
     tidied = lesson09.check_places_of(in_a_tidied_copy)
-    assert not tidied.passed and "of a copy that you have changed" in tidied.message
+    assert not tidied.passed and "in a copy that you have changed" in tidied.message
     points = lesson09.check_places_of(lambda d, a: with_flags(str if "." in a and "$" not in a else re.escape)(d, a))
     assert not points.passed and "more than is there" in points.message

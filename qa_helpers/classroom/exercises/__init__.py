@@ -152,6 +152,11 @@ def complain_of_errors(results: Sequence, good: Sequence[bool], describe: Callab
             raise Wrong(f"{right}{describe(k)}: {what_was_raised(result.error)}", sum(map(bool, good)) / len(good))
 
 
+def never_improved(found, first: int = 0) -> bool:
+    """Whether a search's result is what such searches begin with: None, no places, or ``first`` for each place."""
+    return found is None or all(part in (None, first, 0, -1) for part in found)
+
+
 def what_was_raised(error: BaseException) -> str:
     """A sentence about an exception: the student's code raised it, or the checker did over what that code returned."""
     if getattr(error, "by_student", False):

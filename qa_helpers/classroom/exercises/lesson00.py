@@ -2,7 +2,8 @@
 
 import math
 
-from . import Wrong, call, checker, judge_each
+from ...metrics import normalize_answer
+from . import Wrong, call, checker, judge_each, never_improved
 
 # (start logits, end logits, what kind of case it is)
 SPANS = [
@@ -30,6 +31,12 @@ def check_best_span(best_span) -> str:
         case = f"{kind} (starts {starts}, ends {ends}): you return {found!r}, expected {right}"
         if isinstance(found, int | float):
             raise Wrong(f"{case}. The place is wanted, not its score: the tokens (start, end)")
+        found = found if found is None else tuple(found)
+        if starts[right[0]] + ends[right[1]] < 0 and never_improved(found):
+            raise Wrong(
+                f"{case}. All sums are negative here, so a best score that begins at 0 is never beaten: begin with the "
+                "first span, or with minus infinity"
+            )
         found = tuple(int(place) for place in found)
         if found == right:
             return
@@ -61,6 +68,8 @@ SCORES = [
     (["170", "bell"], [["1707"], ["a bell"]], "the predictions are parts of the answers"),
     (["9", "8", "7", "6"], [["9"], ["8"], ["7"], ["5", "4"]], "three of four right"),
     (["x"], [["y", "z"]], "none right"),
+    (["Ilse", "a Bell", "1707"], [["ilse"], ["a bell"], ["1707"]], "two differ from their answers in upper case"),
+    (["the mill", "1893."], [["mill"], ["1893"]], "an article and a full stop are too many"),
 ]
 
 
@@ -81,6 +90,7 @@ def check_exact_match_percent(exact_match_percent) -> str:
             return
         case = f"{kind} (predictions {predictions}, answers {answers}): you return {found:g}, expected {right:g}"
         pairs = [(prediction, one) for prediction, own in zip(predictions, answers) for one in own]
+        firsts = [(prediction, own[0]) for prediction, own in zip(predictions, answers)]
         same = sum(prediction == one for prediction, one in pairs)
         if like(right / 100):
             raise Wrong(f"{case}. That is a share from 0 to 1; percent are wanted")
@@ -92,6 +102,10 @@ def check_exact_match_percent(exact_match_percent) -> str:
             raise Wrong(f"{case}. You divide by the number of answers; a question counts once, however many it has")
         if found > right and like(100 * same / n):
             raise Wrong(f"{case}. A prediction that meets two annotators' answers is still one right answer")
+        if found > right and like(100 * sum(one.lower() == own.lower() for one, own in firsts) / n):
+            raise Wrong(f"{case}. Upper and lower case differ here: compare the texts as they are")
+        if found > right and like(100 * sum(normalize_answer(one) == normalize_answer(own) for one, own in firsts) / n):
+            raise Wrong(f"{case}. You tidy the texts up, as the real EM does; here they are compared as they are")
         if found > right:
             raise Wrong(f"{case}. Part of an answer is not the answer: *exact* match compares whole texts")
         raise Wrong(case)

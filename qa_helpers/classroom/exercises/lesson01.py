@@ -31,6 +31,19 @@ _FITS = [
         "out at its start and compare",
     ),
     (
+        "nowhere",
+        _example(_LAMP, ["£50"], [14]),
+        False,
+        "'£50' is nowhere in the context, yet you say yes: a text without any place does not fit, whatever its start",
+    ),
+    (
+        "nowhere, as find says it",
+        _example(_LAMP, ["£50"], [-1]),
+        False,
+        "'£50' is nowhere in the context, and its start, -1, is no character. find gives -1 for such a text, so comparing "
+        "find's result with the start says yes. Cut out and compare instead of searching",
+    ),
+    (
         "other case",
         _example(_LAMP, ["the lamp"], [0]),
         False,
@@ -180,6 +193,7 @@ _REPAIRS = [  # context, text, start, expected
     (_BELL, "793 kg", 200, 34),
     (_BELL, "793 kg", 25, 16),
     (_BELL, "bell", 40, 26),
+    (_BELL, "The", 2, 0),
     (_BELL, "clapper", 12, None),
 ]
 
@@ -207,6 +221,11 @@ def _about_repair(wrong: list) -> str:
     places = _find_all(context, text)
     if expected is None:
         return f"{case}, stands nowhere in the context: return None, not {result!r}"
+    if expected == 0 and len(places) == 1 and (result is None or result is False or result in (-1, start)):
+        return (
+            f"{case}, is at 0: your function returns {result!r}. 0 is a place, but Python counts it as false, so `or` and "
+            "`if place` lose it. Ask `is None` instead"
+        )
     if result is None or result == -1:
         behind = all(case[3] < case[2] for case, _ in wrong if case[3] is not None)
         if behind:

@@ -75,24 +75,39 @@ def check_attention_weights(attention_weights) -> str:
     import torch
 
     generator = torch.Generator().manual_seed(5)
-    cases = [(5, 16, 5), (6, 16, 4), (4, 9, 1)]  # tokens, size, how many of them are not padding
+    cases = [(6, 16, 4), (5, 16, 5), (4, 9, 1)]  # tokens, size, how many of them are not padding
 
     def judge(sequence: int, size: int, real: int) -> None:
         query, key = (2 * torch.randn(sequence, size, generator=generator) for _ in range(2))
         mask = (torch.arange(sequence) < real).long()
         shut = mask == 0
         scores = query @ key.T
-        right = (scores / size**0.5).masked_fill(shut, -torch.inf).softmax(dim=-1)
+        masked = (scores / size**0.5).masked_fill(shut, -torch.inf)
+        right = masked.softmax(dim=-1)
         found = call(attention_weights, query.clone(), key.clone(), mask.clone())
         values = _tensor(found, (sequence, sequence), "(sequence, sequence)")[:real]
 
         def like(other, values=values, real=real) -> bool:
-            return torch.allclose(values, other[:real], atol=1e-4)
+            return torch.allclose(values, other[:real], atol=1e-4, equal_nan=True)
 
         if like(right):
             return
+        if like(masked):
+            raise Wrong("these are the masked scores; the softmax that makes weights of them is missing", 0.5)
+        if real < sequence and not values.isnan().any() and values[:, :real].abs().max() < 1e-4:
+            raise Wrong(
+                f"the mask is the wrong way round: with mask {mask.tolist()} the tokens get no weight and padding gets all "
+                "of it. The mask is 0 at padding, so `mask == 0` is what to fill",
+                0.5,
+            )
+        padded_columns = scores.masked_fill(shut, -torch.finfo().max)
+        if like(masked.softmax(dim=0)) or like((padded_columns / size**0.5).softmax(dim=0)):
+            raise Wrong("the columns sum to 1, not the rows. The softmax runs over dim=-1: what one token gives", 0.4)
         if values.isnan().any():
-            raise Wrong("rows of tokens hold nan. Mask the columns of padding, not the rows, before the softmax")
+            raise Wrong(
+                f"with mask {mask.tolist()} the rows of tokens hold nan. Infinity times 0 is nan: if you multiply the mask "
+                "by -inf, use masked_fill instead. A row in which every score is -inf becomes nan as well"
+            )
         plain = (scores / size**0.5).softmax(dim=-1)
         if like((scores / size).masked_fill(shut, -torch.inf).softmax(dim=-1)):
             raise Wrong("you divide by the size; its square root is wanted", 0.7)
@@ -100,8 +115,6 @@ def check_attention_weights(attention_weights) -> str:
             raise Wrong("the scores are not divided by the square root of the size, so the weights are too sharp", 0.7)
         if like((scores.T / size**0.5).masked_fill(shut, -torch.inf).softmax(dim=-1)):
             raise Wrong("query and key have changed places: row i is the query of token i with the keys of all", 0.5)
-        if torch.allclose(values.sum(dim=0), torch.ones(sequence), atol=1e-4) and sequence == real:
-            raise Wrong("the columns sum to 1, not the rows. The softmax runs over dim=-1: what one token gives", 0.4)
         if real < sequence and like(plain * mask):
             raise Wrong(
                 "padding gets no weight, but the rows no longer sum to 1: you cut it out after the softmax. Set its "
@@ -128,7 +141,7 @@ def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
     from ...model import span_loss
 
     generator = torch.Generator().manual_seed(6)
-    cases = [(4, 6, [0, 5, 2, 2]), (4, 6, [1, 6, 3, 99]), (3, 5, [77, 4, -2]), (1, 7, [3])]
+    cases = [(4, 6, [0, 5, 2, 2]), (4, 6, [1, 6, 3, 99]), (3, 5, [77, 4, -2]), (1, 7, [3]), (2, 4, [4, 9])]
 
     def judge(batch: int, sequence: int, labels: list[int]) -> None:
         logits = 2 * torch.randn(batch, sequence, generator=generator)
@@ -137,11 +150,17 @@ def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
         span_loss(traced, positions).backward()
         right = traced.grad
         inside = positions.clamp(0, sequence) != sequence
+        no_row = (
+            "all lie outside, so no row counts and you divide by 0. The gradient is zero then, as at the end of section 7: "
+            "divide by 1 at least"
+        )
         try:
             found = call(gradient_of_span_loss, logits.clone(), positions.clone())
-        except (RuntimeError, IndexError) as error:
+        except (RuntimeError, IndexError, ZeroDivisionError) as error:
             if inside.all():
                 raise
+            if isinstance(error, ZeroDivisionError):
+                raise Wrong(f"labels {labels}: {no_row}") from None
             raise Wrong(
                 f"labels {labels} for {sequence} tokens raise {type(error).__name__}. Clamp them as span_loss does, and "
                 "leave the rows outside at zero"
@@ -154,9 +173,11 @@ def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
 
         if like(right):
             return
+        if not kept and not values.isfinite().all():
+            raise Wrong(f"labels {labels}: {no_row}")
         if values.isnan().any():
             raise Wrong(f"nan for labels {labels}; compute a softmax, which is safe, and divide by a number above 0")
-        probability = logits.softmax(dim=-1)
+        probability, truth = logits.softmax(dim=-1), _truth(positions, sequence, torch)
         if like(-right):
             raise Wrong("the sign is turned: probability minus truth, not truth minus probability", 0.7)
         if like(right * kept):
@@ -165,8 +186,22 @@ def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
             raise Wrong("the 2 in the lesson's divisor stood for start and end; here there is only one of them", 0.8)
         if like(probability / kept):
             raise Wrong("you return probabilities; the truth, 1 at the label, is still to be taken away", 0.4)
-        if like((logits.softmax(dim=0) - _truth(positions, sequence, torch)) / batch):
+        if like((logits.softmax(dim=0) - truth) / batch):
             raise Wrong("the softmax runs over the windows (dim=0); the tokens of one window compete (dim=-1)", 0.4)
+        if min(labels) < 0:
+            counted = inside & (positions >= 0)
+            if like((probability - truth) * counted[:, None] / counted.sum()):
+                raise Wrong(
+                    f"labels {labels}: you ignore the negative label. span_loss clamps it to 0, so its row counts; only "
+                    f"labels from {sequence} on are ignored",
+                    0.8,
+                )
+            from_the_end = _truth(positions.where(positions >= 0, positions + sequence), sequence, torch)
+            if like((probability - from_the_end) * inside[:, None] / kept):
+                raise Wrong(
+                    f"labels {labels}: as an index, {min(labels)} counts from the end of the row. span_loss clamps it to 0",
+                    0.8,
+                )
         if kept < batch and like(right * kept / batch):
             raise Wrong(
                 f"labels {labels}: {kept} of {batch} rows count, so divide by {kept}. The mean is over the rows that are "
@@ -178,7 +213,9 @@ def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
                 f"labels {labels}: row {int(rows[~inside][0])} lies outside and is ignored, so its gradient is zero",
                 0.6,
             )
-        raise Wrong(f"labels {labels}: row 0 should be {_short(right[0])}, is {_short(values[0])}")
+        row = int((values - right).abs().amax(dim=1).argmax())
+        wanted, given = _told_apart(right[row], values[row])
+        raise Wrong(f"labels {labels}: row {row} should be {wanted}, is {given}")
 
     judge_each(cases, judge, "batches")
     return "right: the same as autograd, and ignored rows get none"
@@ -268,5 +305,11 @@ def _count(config) -> int:
     return tables + config.num_hidden_layers * (attention + feed_forward) + 2 * hidden + 2
 
 
-def _short(row) -> str:
-    return "[" + ", ".join(f"{value:.3f}" for value in row.tolist()) + "]"
+def _short(row, digits: int = 3) -> str:
+    return "[" + ", ".join(f"{value:.{digits}f}" for value in row.tolist()) + "]"
+
+
+def _told_apart(wanted, given) -> tuple[str, str]:
+    """Two rows with as many digits as it takes to see that they differ."""
+    pairs = ((_short(wanted, digits), _short(given, digits)) for digits in range(3, 8))
+    return next((pair for pair in pairs if pair[0] != pair[1]), (_short(wanted, 8), _short(given, 8)))

@@ -1,6 +1,7 @@
 """Lesson 06, fine-tuning: the steps of a run, a schedule, the share of padding, gradients of unequal batches."""
 
 import math
+import weakref
 
 import torch
 from torch import nn
@@ -124,6 +125,12 @@ def _about_schedule(given, right, total: int, warmup: int, peak: float) -> str:
     return f"the fall is wrong: at step {step} you give {given[step]:.3g}, expected {right[step]:.3g}"
 
 
+def _computed(lengths: list[int], size: int) -> list[int]:
+    """How many tokens are computed for each batch of ``size`` windows, cut in the order given."""
+    batches = [lengths[start : start + size] for start in range(0, len(lengths), size)]
+    return [len(batch) * max(batch) for batch in batches]
+
+
 @checker("6.3")
 def check_padding_share(padding_share) -> str:
     """``padding_share(lengths, batch_size)``: the part of all computed tokens that is padding."""
@@ -131,7 +138,7 @@ def check_padding_share(padding_share) -> str:
 
     def judge(lengths: list[int], size: int) -> None:
         batches = [lengths[start : start + size] for start in range(0, len(lengths), size)]
-        computed = [len(batch) * max(batch) for batch in batches]
+        computed = _computed(lengths, size)
         padding = sum(computed) - sum(lengths)
         right = padding / sum(computed)
         given = _number(call(padding_share, list(lengths), size), "a share from 0 to 1")
@@ -150,6 +157,8 @@ def check_padding_share(padding_share) -> str:
             raise Wrong(f"{case}. You compare padding with the text; its share of *all* computed tokens is wanted")  # fmt: skip
         if _same(given, 1 - sum(lengths) / (len(lengths) * max(lengths))):
             raise Wrong(f"{case}. You pad everything to the longest window of all; each batch has its own longest")  # fmt: skip
+        if any(_same(given, 1 - sum(lengths) / sum(_computed(ordered, size))) for ordered in (sorted(lengths), sorted(lengths)[::-1])):  # fmt: skip
+            raise Wrong(f"{case}. You sort the lengths before you cut batches; keep the order in which the windows are trained on")  # fmt: skip
         if _same(given, sum(1 - sum(batch) / n for batch, n in zip(batches, computed)) / len(batches)):
             raise Wrong(f"{case}. A mean of the batches' shares counts a short batch as much as a long one; add tokens first, divide once")  # fmt: skip
         if _same(given, dropped):
@@ -162,33 +171,63 @@ def check_padding_share(padding_share) -> str:
     return "right, also with a smaller batch at the end"
 
 
+class _Held:
+    """A tensor that a graph has saved for the backward pass; it dies with the graph, or when that has been used."""
+
+    def __init__(self, tensor):
+        self.tensor = tensor
+
+
+class _Watched(nn.Linear):
+    """A layer that notes how many rows go through at once, and whether the graph of an earlier batch is still held."""
+
+    def __init__(self):
+        super().__init__(3, 1)
+        self.most_rows, self.held, self.saved = 0, False, []
+
+    def forward(self, rows):
+        self.held |= any(saved() for saved in self.saved)
+        self.most_rows = max(self.most_rows, len(rows))
+        try:
+            with torch.autograd.graph.saved_tensors_hooks(self._save, lambda held: held.tensor):
+                return super().forward(rows)
+        except RuntimeError:  # torch.func allows no such hooks
+            return super().forward(rows)
+
+    def _save(self, tensor):
+        held = _Held(tensor)
+        self.saved.append(weakref.ref(held))
+        return held
+
+
 @checker("6.4")
 def check_accumulate(accumulate) -> str:
     """``accumulate(model, loss_function, micro_batches)``: the large batch's gradient, one small batch at a time."""
     chance = torch.Generator().manual_seed(0)
 
-    def judge(*sizes: int) -> None:
+    def judge(sizes: tuple[int, ...], earlier: bool) -> None:
         inputs, targets = (torch.randn(sum(sizes), width, generator=chance) for width in (3, 1))
         pieces = list(zip(inputs.split(sizes), targets.split(sizes)))
-        model, largest = nn.Linear(3, 1), [0]
-
-        def loss_function(outputs, wanted, largest=largest):
-            largest[0] = max(largest[0], len(outputs))
-            return nn.functional.mse_loss(outputs, wanted)
+        model, mean_square = _Watched(), nn.functional.mse_loss
 
         def gradient(rows, wanted, model=model):
-            return torch.autograd.grad(nn.functional.mse_loss(model(rows), wanted), list(model.parameters()))
+            outputs = nn.functional.linear(rows, model.weight, model.bias)
+            return torch.autograd.grad(mean_square(outputs, wanted), list(model.parameters()))
 
         right, each = gradient(inputs, targets), [gradient(*piece) for piece in pieces]
         before = [parameter.detach().clone() for parameter in model.parameters()]
-        call(accumulate, model, loss_function, pieces)
-        _explain_gradient(model, before, right, each, sizes, largest[0])
+        if earlier:
+            for parameter in model.parameters():
+                parameter.grad = torch.ones_like(parameter)
+        call(accumulate, model, lambda outputs, wanted: mean_square(outputs, wanted), pieces)
+        _explain_gradient(model, before, right, each, sizes, earlier)
 
-    judge_each([(4, 4), (4, 4, 4), (6, 2), (5, 3, 1)], judge, "sets of batches")
+    cases = [((4, 4), False), ((4, 4, 4), False), ((6, 2), False), ((5, 3, 1), False), ((5, 3, 1), True)]
+    judge_each(cases, judge, "sets of batches")
     return "right, for small batches of equal and of unequal size"
 
 
-def _explain_gradient(model, before, right, each, sizes, largest: int) -> None:
+def _explain_gradient(model, before, right, each, sizes, earlier: bool) -> None:
     case = f"small batches of {', '.join(map(str, sizes))} rows"
     found = [parameter.grad for parameter in model.parameters()]
     if any(grad is None for grad in found):
@@ -203,9 +242,22 @@ def _explain_gradient(model, before, right, each, sizes, largest: int) -> None:
         return [sum(w * grads[p] for w, grads in zip(weights, each)) for p in range(len(right))]
 
     if is_(right):
-        if largest == sum(sizes):
+        if model.most_rows == sum(sizes):
             raise Wrong(f"{case}: the gradient is right, but all rows went through at once. That is what memory does not allow")  # fmt: skip
+        if model.held:
+            raise Wrong(
+                f"{case}: the gradient is right, but when a batch went through the model, the graph of an earlier one was "
+                "still held, and memory fills up as with one large batch. Call backward() on each batch's loss at once, "
+                "without retain_graph, instead of adding up the losses first",
+                0.7,
+            )
         return
+    if earlier:
+        raise Wrong(
+            f"{case}, and .grad holds the gradient of an earlier step when your function begins: yours is mixed with it. "
+            "backward() adds to what is in .grad, so clear that before the first batch",
+            0.8,
+        )
     if all(not grad.any() for grad in found):
         raise Wrong(f"{case}: the gradients are zero. Clear them before the first batch, not after the last")
     if is_(summed([1.0] * len(sizes))):

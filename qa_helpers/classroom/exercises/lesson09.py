@@ -1,5 +1,6 @@
 """Lesson 09, your own documents: the passage of an answer, a split by documents, an answer's places in a text."""
 
+import itertools
 import re
 
 from . import Wrong, call, checker, judge_each
@@ -36,44 +37,49 @@ def check_passage_of(passage_of) -> str:
     def judge(name: str, answer: str, occurrence: int, kind: str) -> None:
         document = TEXTS[name]
         start = [m.start() for m in re.finditer(re.escape(answer), document)][occurrence]
-        right = _passage(document, start)
-        try:
-            found = call(passage_of, document, start)
-        except ValueError as error:
-            if "substring not found" not in str(error):
-                raise
-            raise Wrong(
-                f"{kind} ({document!r}, start {start}): index fails where there is no blank line; take find"
-            ) from error
+        right, found = _passage(document, start), call(passage_of, document, start)
         if isinstance(found, str):
             raise Wrong("you return a text; its place is wanted, (start, end): a text alone cannot be found again")
+        if isinstance(found, int):
+            raise Wrong(f"you return one number, {found}; a start and an end are wanted")
         found = tuple(int(place) for place in found)
         if found == right:
             return
         if len(found) != 2:
             raise Wrong(f"you return {len(found)} numbers; a start and an end are wanted")
         case = f"{kind} ({document!r}, start {start}): you return {found}, which is {document[slice(*found)]!r}"
-        if found[1] < found[0] or found[0] < 0 or (found[0] == 1 and right[0] == 0):
+        text, wanted = document[slice(*found)], document[slice(*right)]
+        if text == wanted.strip() != wanted:
+            raise Wrong(f"{case}. The spaces at the edge of a passage belong to it: leave out the blank line only")
+        if min(found) < 0 or (found[0] == 1 and right[0] == 0):
             raise Wrong(f"{case}. find and rfind give -1 where there is no blank line: then the text's edge counts")
-        if document[slice(*found)] == document[slice(*right)]:
+        if found[1] == right[1] - right[0] and found[0] == right[0]:
+            raise Wrong(f"{case}. Your second number is the length; the end is wanted, which is start + length")
+        if found[1] < found[0]:
+            raise Wrong(
+                f"{case}. It ends before it starts. Search backwards and forwards from `start`: without it, find gives the "
+                "first blank line of the whole text, and rfind the last"
+            )
+        if text == wanted:
             raise Wrong(f"{case}. The words are right, the place is not: they stand in the text twice")
+        if found == (right[0], right[1] - 1):
+            raise Wrong(f"{case}. The last character is missing. The end is exclusive: one past the last character")
+        if text.strip() in wanted and text.endswith(".") and found[1] < right[1]:
+            raise Wrong(f"{case}. A full stop does not end a passage, a blank line does")
+        if found[0] == start != right[0]:
+            raise Wrong(f"{case}. You begin at the answer; search back to the blank line before it")
+        if "\n\n" in text.strip():
+            raise Wrong(
+                f"{case}. That is more than one passage: the blank lines wanted are the last one before `start` and the "
+                "first one after it"
+            )
         if found[0] == max(right[0] - 2, 0) and found[0] != right[0]:
             raise Wrong(f"{case}. The passage begins behind the blank line, which takes two characters")
-        if found == (right[0], right[1] - 1):
-            raise Wrong(f"{case}. The end is one past the last character, as in slices")
-        if not found[0] <= start < found[1]:
-            raise Wrong(
-                f"{case}. Character {start} is not in it: look for the blank lines before and after that character"
-            )
-        if document[slice(*found)].strip() == document[slice(*right)].strip():
+        if text.strip() == wanted.strip():
             raise Wrong(f"{case}. Leave the blank line out, and nothing else")
-        if found[0] == right[0] and found[1] > right[1]:
-            raise Wrong(f"{case}. It goes on too far: the first blank line after the character ends the passage")
-        if found[1] == right[1] and found[0] < right[0]:
-            raise Wrong(f"{case}. It begins too early: the last blank line before the character counts")
-        if "\n" in document[slice(*right)] and found[1] - found[0] < right[1] - right[0]:
+        if "\n" in wanted and found[1] - found[0] < right[1] - right[0]:
             raise Wrong(f"{case}. A single line break does not end a passage, a blank line does (two breaks)")
-        raise Wrong(f"{case}; expected {document[slice(*right)]!r}")
+        raise Wrong(f"{case}; expected {wanted!r}")
 
     judge_each(PASSAGES, judge, "passages")
     return f"right in all {len(PASSAGES)} cases: now an answer can be shown with the passage it comes from"
@@ -95,16 +101,54 @@ def _split(rows: list[dict], every: int) -> tuple[list[dict], list[dict]]:
     return [row for row in rows if row["context"] not in held], [row for row in rows if row["context"] in held]
 
 
-def _runs(titles: list[str]) -> list[int]:
-    """The number, from 1, of the run of equal titles that each row is in."""
-    return [1 + sum(a != b for a, b in zip(titles[:k], titles[1 : k + 1])) for k in range(len(titles))]
-
-
 def _rows(titles: list[str]) -> list[dict]:
+    """Rows with a context for each letter. Letters three apart in the alphabet, such as b and e, share a title."""
     return [
-        {"id": f"{title}{k}", "title": "Invented", "context": f"The text of {title}.", "question": f"Question {k}?"}
-        for k, title in enumerate(titles)
+        {
+            "id": f"{letter}{k}",
+            "title": f"Title {ord(letter) % 3}",
+            "context": f"The text of {letter}.",
+            "question": f"Question {k}?",
+        }
+        for k, letter in enumerate(titles)
     ]
+
+
+def _numbered(keys: list, every: int, at_each_change: bool = False) -> set[int]:
+    """Positions that are held out if documents are told apart by these keys, or begin wherever the key changes."""
+    if at_each_change:
+        numbers = list(itertools.accumulate(int(k == 0 or keys[k] != keys[k - 1]) for k in range(len(keys))))
+    else:
+        order = list(dict.fromkeys(keys))
+        numbers = [order.index(key) + 1 for key in keys]
+    return {k for k, number in enumerate(numbers) if number % every == 0}
+
+
+def _about_documents(rows: list[dict], held: list[str], every: int) -> str:
+    """Which mistake holds out whole documents, but the wrong ones; or these rows."""
+    positions, texts = {k for k, row in enumerate(rows) if row["id"] in held}, [row["context"] for row in rows]
+    order, contexts = list(dict.fromkeys(texts)), {texts[k] for k in positions}
+    if positions == _numbered(texts, every, at_each_change=True):
+        return (
+            "A document's examples may be apart. Give a context that you have met before its old number, not a new one"
+        )
+    if positions == _numbered([row["title"] for row in rows], every):
+        return "You tell documents apart by their title, but several have the same; a document is a context"
+    if both := [text for k, text in enumerate(texts) if text in contexts and k not in positions]:
+        return f"{min(both)!r} is on both sides: hold out whole documents, not examples"
+    whole = [context for context in order if context in contexts]
+    if contexts == set(sorted(order)[every - 1 :: every]):
+        return "Number the documents as they first appear, not by the alphabet"
+    if whole == order[::every]:
+        return f"Documents are numbered from 1, not from 0: the first one held out is number {every}"
+    if whole == order[every - 1 : every]:
+        return f"You hold out document {every} only; {2 * every}, {3 * every} and so on are held out as well"
+    if len(whole) == len(order) // every:
+        return (
+            f"As many documents as are wanted, but not those whose number {every} divides. Number them as they first "
+            "appear: a set has no order, and the first or the last few are not meant"
+        )
+    return f"Documents are numbered from 1; those whose number {every} divides are held out"
 
 
 @checker("9.2")
@@ -116,10 +160,9 @@ def check_split_by_document(split_by_document) -> str:
         found = call(split_by_document, [dict(row) for row in rows], every)
         if not isinstance(found, tuple | list) or len(found) != 2:
             raise Wrong("two lists are wanted: the examples to train on, and those held out")
-        if not all(isinstance(row, dict) and "id" in row for part in found for row in part):
-            raise Wrong(
-                "the lists hold the examples themselves, as they were given: dicts with id, context and question"
-            )
+        found = [list(part) for part in found]
+        if any(not isinstance(row, dict) for part in found for row in part):
+            raise Wrong("the lists are to hold the examples themselves, whole rows, not their ids, contexts or places")
         train, held = ([row["id"] for row in part] for part in found)
         right = [[row["id"] for row in part] for part in _split(rows, every)]
         if [train, held] == right:
@@ -127,31 +170,14 @@ def check_split_by_document(split_by_document) -> str:
         case = f"contexts {titles}, every {every}: held out are {held}, expected {right[1]}"
         if [held, train] == right:
             raise Wrong(f"{case}. The two lists are exchanged: training examples come first")
-        if sorted(train + held) != sorted(row["id"] for row in rows):
-            raise Wrong(f"{case}. Each example belongs into exactly one of the lists")
-        contexts = {row["id"]: row["context"] for row in rows}
-        if len(set(titles)) > 1 and not held and right[1]:
-            raise Wrong(
-                f"{case}. Nothing is held out: all rows have one title here, so tell documents apart by `context`"
-            )
-        runs = [title for k, title in enumerate(titles) if k == 0 or titles[k - 1] != title]
-        by_run = [row["id"] for row, run in zip(rows, _runs(titles)) if run % every == 0]
-        if len(runs) > len(set(runs)) and held == by_run:
-            raise Wrong(f"{case}. A document may come back further down: it keeps the number it had")
-        both = {contexts[i] for i in train} & {contexts[i] for i in held}
-        if both:
-            raise Wrong(f"{case}. {min(both)!r} is on both sides: hold out whole documents, not examples")
+        for row in rows:
+            times = (train + held).count(row["id"])
+            if times != 1:
+                where = "in neither" if not times else "in both" if row["id"] in train and row["id"] in held else "there twice"  # fmt: skip
+                raise Wrong(f"{case}. Each example belongs in exactly one of the lists, and {row['id']!r} is {where}")
         if [sorted(train), sorted(held)] == [sorted(part) for part in right]:
             raise Wrong(f"{case}. The right examples, but keep them in their order")
-        held_contexts, order = {contexts[i] for i in held}, list(dict.fromkeys(contexts.values()))
-        if len(order) > every > 1 and held_contexts == set(
-            order[: len({row["context"] for row in _split(rows, every)[1]})]
-        ):
-            raise Wrong(f"{case}. The held-out documents are spread over the list: number {every}, {2 * every}, …")
-        ordered = sorted({row["context"] for row in rows})
-        if {contexts[i] for i in held} == {c for n, c in enumerate(ordered, 1) if n % every == 0}:
-            raise Wrong(f"{case}. Number the documents as they first appear, not by the alphabet")
-        raise Wrong(f"{case}. Documents are numbered from 1; those whose number {every} divides are held out")
+        raise Wrong(f"{case}. {_about_documents(rows, held, every)}")
 
     judge_each(SPLITS, judge, "lists")
     return f"right on all {len(SPLITS)} lists: no document on both sides"
@@ -168,13 +194,29 @@ PLACES = [
     ("İznik ware: a blue bowl.", "Blue Bowl", "a letter before it grows longer in lower case (İ)"),
     ("  A   blue    bowl,\nthen a blue bowl.", "a BLUE bowl", "the text has many spaces before it"),
     ("One plum, one pear.", "  one plum\n", "the answer has spaces around it"),
-    ("They sang la la la la all night.", "la la", "it could begin inside the place before"),
+    ("Ninehours is a name, nine hours a time.", "nine hours", "without a space it is another text"),
+    ("They sing la la la.", "la la", "two places would overlap"),
 ]
 
 
 def _places(document: str, answer: str) -> list[tuple[int, int]]:
     pattern = r"\s+".join(re.escape(word) for word in answer.split())
     return [match.span() for match in re.finditer(pattern, document, flags=re.IGNORECASE)]
+
+
+def _as_list(found) -> list:
+    """The spans as a list; :class:`Wrong` if they are not pairs of numbers, but what is easily returned instead."""
+    if isinstance(found, tuple) and len(found) == 2 and all(isinstance(place, int) for place in found):
+        raise Wrong(f"you return one pair, {found}; a list of pairs is wanted, even for one place")
+    found = list(found)
+    for place in found:
+        if isinstance(place, str):
+            raise Wrong(f"you return texts, such as {place!r}; their places are wanted, pairs of a start and an end")
+        if isinstance(place, re.Match):
+            raise Wrong("you return matches; the place of each is wanted, which its method span gives")
+        if isinstance(place, int):
+            raise Wrong(f"you return single numbers, such as {place}; a start and an end are wanted for each place")
+    return found
 
 
 @checker("9.3")
@@ -187,8 +229,7 @@ def check_places_of(places_of) -> str:
             found = call(places_of, document, answer)
         except re.error as error:
             raise Wrong(f"{kind} ({answer!r}): your pattern is broken ({error}). Escape the answer's words") from error
-        if any(isinstance(span, str) for span in found):
-            raise Wrong("you return texts; their places are wanted, (start, end): a text alone cannot be found again")
+        found = _as_list(found)
         found = [tuple(int(place) for place in span) for span in found]
         if found == right:
             return
@@ -205,10 +246,19 @@ def check_places_of(places_of) -> str:
             raise Wrong(f"{case}. Capitals are not to matter")
         if not found:
             raise Wrong(f"{case}. Escape the answer: its signs are meant as they are")
-        if set(right) < set(found) and any(a[1] > b[0] for a, b in zip(sorted(found), sorted(found)[1:])):
-            raise Wrong(f"{case}. Some of these overlap: after a place is found, the search goes on behind it")
+        if any(one[1] > other[0] for one, other in itertools.pairwise(found)):
+            raise Wrong(f"{case}. Places do not overlap: after one of them, search on from its end")
+        if any(len(document[slice(*span)].split()) < len(answer.split()) for span in found):
+            raise Wrong(f"{case}. Between two words there is one white space at least: \\s+, not \\s*")
         if len(found) > len(right):
             raise Wrong(f"{case}. That is more than is there: escape the answer, and return nothing for no place")
+        if found == [(start, end - 1) for start, end in right]:
+            raise Wrong(f"{case}. The end is exclusive: one past the last character")
+        if found == [(start, start + len(answer)) for start, _ in right]:
+            raise Wrong(
+                f"{case}. The end is not start + len(answer): in the document as it was given, the place can be longer. "
+                "Count characters there, and not in a copy that you have changed"
+            )
         raise Wrong(
             f"{case}, which is {document[slice(*right[0])]!r}. Count characters of the document as it was given, not of a "
             "copy that you have changed"
