@@ -277,8 +277,8 @@ def load_model(
         model, report = _from_hub_or_disk(AutoModelForQuestionAnswering.from_pretrained, checkpoint, place, **options)
     if model.base_model is model:
         raise ValueError(
-            f"checkpoint {str(checkpoint)!r}: {type(model).__name__} has no encoder apart from its head; "
-            "choose an encoder like BERT"
+            f"checkpoint {str(checkpoint)!r}: {type(model).__name__} does not keep its encoder apart from its "
+            "head, so a new head looks like missing weights; choose an encoder like BERT"
         )
     missing = sorted(report["missing_keys"])
     head = [key for key in missing if not key.startswith(f"{model.base_model_prefix}.")]  # its name differs

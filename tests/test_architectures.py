@@ -106,7 +106,8 @@ PAGES = Outcome(
     "refused: it reads pages, with boxes, a picture or markup beside the text", "reads pages, not plain text" + INSTEAD
 )
 NO_ENCODER = Outcome(
-    "refused: its encoder and decoder are no part apart from the head", "has no encoder apart from its head" + INSTEAD
+    "refused: its class does not keep the encoder apart from the head, so a new head looks like missing weights",
+    "does not keep its encoder apart from its head" + INSTEAD,
 )
 
 DECODERS = (

@@ -196,7 +196,8 @@ def test_every_test_file_is_named_in_a_table():
 
 
 def test_every_promise_names_what_shows_it():
-    for line in PAGE.splitlines():
+    promises = re.sub(r"(?s)\n## Architectures\n.*?(?=\n## )", "", PAGE)  # test_architectures.py keeps that table
+    for line in promises.splitlines():
         cells = [cell.strip() for cell in line.strip("|").split("|")]
         if line.startswith("| ") and cells != ["promise", "shown by"]:
             assert len(cells) == 2 and "`" in cells[1], line
