@@ -135,7 +135,8 @@ def build_notes(
             if number == 0 or note.split == "train":
                 version = varied(note, pools, rng) if number else note
                 rows[note.split] += _examples(version, number, unanswerable)
-    return rows
+    # Where nothing can be exchanged, a copy repeats itself once its phrasings are used up.
+    return {split: list({row["id"]: row for row in part}.values()) for split, part in rows.items()}
 
 
 def _examples(note: Note, number: int, unanswerable: bool) -> Iterator[dict]:
@@ -165,8 +166,11 @@ def varied(note: Note, pools: Pools, rng: Random) -> Note:
         """Where a character of the old text is in the new one."""
         shift = 0
         for match in found:
-            if match.start() < place < match.end():
-                return match.start() + shift + (len(changes[match[0]]) if at_end else 0)
+            if match.start() < place < match.end():  # an answer inside a value: "45" of "$45"
+                new, inside = changes[match[0]], place - match.start()
+                if match[0][:inside] != new[:inside]:
+                    inside = len(new) if at_end else 0
+                return match.start() + shift + inside
             if match.end() <= place:
                 shift += len(changes[match[0]]) - len(match[0])
         return place + shift
