@@ -28,8 +28,8 @@ or a ``number``, whose digits change while its form stays.
 
 import hashlib
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from random import Random
 
@@ -117,7 +117,11 @@ def _read_question(question: Mapping, text: str, place: str) -> dict:
 
 
 def build_notes(
-    unanswerable: bool = False, copies: int = COPIES, seed: int = 2026, folder: str | Path = NOTES
+    unanswerable: bool = False,
+    copies: int = COPIES,
+    seed: int = 2026,
+    folder: str | Path = NOTES,
+    left_out: Sequence[str] | None = None,
 ) -> dict[str, list[dict]]:
     """The notes as examples: ``{"train": [...], "validation": [...]}``. The kinds of the one do not occur in the other.
 
@@ -125,21 +129,25 @@ def build_notes(
         unanswerable: with the questions that the text does not answer (SQuAD 2.0's shape).
         copies: copies of each training entry with other values; validation entries are as they are written.
         seed: of the values.
+        left_out: kinds that make up the validation split instead of those whose files say so.
     """
     rows: dict[str, list[dict]] = {"train": [], "validation": []}
     rng = Random(f"{seed}/notes")
     pools = Pools(yaml.safe_load((CORPUS / "values.yaml").read_text(encoding="utf-8")), "train")
     notes = read_notes(folder)
+    if left_out is not None:
+        notes = [replace(note, split="validation" if note.kind in left_out else "train") for note in notes]
     for number in range(copies + 1):
         for note in notes:
             if number == 0 or note.split == "train":
                 version = varied(note, pools, rng) if number else note
-                rows[note.split] += _examples(version, number, unanswerable)
+                rows[note.split] += examples_of(version, number, unanswerable)
     # Where nothing can be exchanged, a copy repeats itself once its phrasings are used up.
     return {split: list({row["id"]: row for row in part}.values()) for split, part in rows.items()}
 
 
-def _examples(note: Note, number: int, unanswerable: bool) -> Iterator[dict]:
+def examples_of(note: Note, number: int, unanswerable: bool) -> Iterator[dict]:
+    """Examples of one note: all phrasings of a validation note's questions, one phrasing each of a training note's."""
     for question in note.questions:
         if not question["answers"] and not unanswerable:
             continue
