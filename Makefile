@@ -69,6 +69,8 @@ test-all: test test-extra test-nbgrader
 
 test-extra: test-real test-browser test-site test-colab
 
+# Two workers, each on one thread: threads of two that share two cores wait for each other.
+unit: export OMP_NUM_THREADS = 1
 unit: $(READY)
 	$(BIN)/python -m pytest -q -p xdist -n 2 --dist loadscope tests
 

@@ -243,25 +243,24 @@ def test_score_reads_a_file_of_answers(cli, source, tmp_path):
 CAFE = "Le caf\u00e9 Zo\u00eb ouvre \u00e0 9 h.\r\nThe caf\u00e9 was opened in 1893 by Zo\u00eb M\u00fcller."
 
 
-@pytest.mark.parametrize("encoding", ["cp1252", "ascii", "utf-8"])
-@pytest.mark.parametrize("way", ["standard input", "document"])
-def test_ask_counts_the_files_own_characters_whatever_the_console_says(tmp_path, encoding, way):
-    file = tmp_path / "cafe.txt"
+@pytest.mark.parametrize(
+    ("encoding", "way", "form"),
+    [("cp1252", "standard input", "table"), ("ascii", "document", "table"), ("ascii", "standard input", "json")],
+)
+def test_ask_counts_the_files_own_characters_whatever_the_console_says(tmp_path, encoding, way, form):
+    file, start = tmp_path / "cafe.txt", CAFE.index("1893")
     file.write_bytes(CAFE.encode())
     command = [sys.executable, "-m", "qa_helpers", "ask", "When was the caf\u00e9 opened?"]
-    if way == "document":
-        command += ["--document", str(file)]
+    command += ["--document", str(file)] * (way == "document") + ["--json"] * (form == "json")
     environment = {**os.environ, "PYTHONIOENCODING": encoding, "PYTHONUTF8": "0"}
-    for form in ([], ["--json"]):
-        with file.open("rb") as text:
-            done = subprocess.run([*command, *form], stdin=text, capture_output=True, env=environment, check=True)
-        said = done.stdout.decode(encoding)
-        found = json.loads(said)[0] if form else said
-        start = CAFE.index("1893")
-        if form:
-            assert (found["start"], found["end"], found["answer"]) == (start, start + 4, "1893")
-        else:
-            assert f"{start}-{start + 4}" in found
+    with file.open("rb") as text:
+        said = subprocess.run(command, stdin=text, capture_output=True, env=environment, check=True).stdout.decode(
+            encoding
+        )
+    if form == "json":
+        assert json.loads(said)[0] | {"score": 0} == {"score": 0, "start": start, "end": start + 4, "answer": "1893"}
+    else:
+        assert f"{start}-{start + 4}" in said
 
 
 def test_ask_says_what_it_takes(cli, tmp_path):

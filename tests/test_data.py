@@ -144,7 +144,10 @@ def test_an_unknown_source_names_the_nearest_known_ones(name, near):
 
 
 def test_an_unknown_source_unlike_any_lists_what_there_is():
-    with pytest.raises(ValueError, match="unknown source 'zzzzzz'. Known: mini, mini_v2, squad, squad_v2, or a hub id"):
+    with pytest.raises(
+        ValueError,
+        match="unknown source 'zzzzzz'. Known: mini, mini_v2, mini_notes, mini_notes_v2, squad, squad_v2, or a hub id",
+    ):
         load_squad("zzzzzz")
 
 

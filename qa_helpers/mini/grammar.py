@@ -16,7 +16,7 @@ import yaml
 from .fact_values import DATED, PERSON_PARTS, TYPES, Pools, Value
 
 ASSETS = Path(__file__).parent / "assets" / "corpus"
-_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times faster where it is built
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times faster where it is built
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Templates: one asset line, read once
@@ -170,7 +170,7 @@ def load(folder: Path) -> tuple[dict, list[Kind]]:
     raw = {}
     for file in files:
         try:
-            raw[file.name] = yaml.load(file.read_text(encoding="utf-8"), Loader=_Loader)
+            raw[file.name] = yaml.load(file.read_text(encoding="utf-8"), Loader=LOADER)
         except yaml.YAMLError as error:
             raise ValueError(f"{file.name} is not valid YAML: {error}") from error
     lists = raw.pop("values.yaml")

@@ -38,6 +38,7 @@ import yaml
 from ..engine.misplaced import places_of
 from .fact_values import MONTHS, WEEKDAYS, Pools
 from .grammar import ASSETS as CORPUS
+from .grammar import LOADER
 
 NOTES = CORPUS.parent / "notes"
 KINDS_OF_VALUE = {"female", "male", "town", "street", "company", "river", "weekday", "month", "date", "number"}
@@ -74,7 +75,7 @@ def read_notes(folder: str | Path = NOTES) -> list[Note]:
 
 def _read_file(path: Path) -> Iterator[Note]:
     try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = yaml.load(path.read_text(encoding="utf-8"), Loader=LOADER)
     except yaml.YAMLError as error:
         raise ValueError(f"{path.name}: not valid YAML: {error}") from None
     if not isinstance(content, dict) or content.get("split") not in ("train", "validation"):
@@ -133,7 +134,7 @@ def build_notes(
     """
     rows: dict[str, list[dict]] = {"train": [], "validation": []}
     rng = Random(f"{seed}/notes")
-    pools = Pools(yaml.safe_load((CORPUS / "values.yaml").read_text(encoding="utf-8")), "train")
+    pools = Pools(yaml.load((CORPUS / "values.yaml").read_text(encoding="utf-8"), Loader=LOADER), "train")
     notes = read_notes(folder)
     if left_out is not None:
         notes = [replace(note, split="validation" if note.kind in left_out else "train") for note in notes]
