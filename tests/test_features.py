@@ -361,3 +361,28 @@ def test_a_label_in_the_question_is_altered_although_it_may_read_back_right(toke
         for name, values in labels.items():
             wrong = wrong.add_column(name, values)
         assert label_coverage(rows_to_dataset([row]), wrong).altered == ["k"], (start, end)
+
+
+@pytest.mark.parametrize(
+    ("context", "offsets", "span", "expected"),
+    [
+        ("Cafe\u0301s x", [(0, 4), (5, 6), (7, 8)], (0, 0), (0, 5, "Cafe\u0301")),  # a mark that no token covers
+        ("Cafe\u0301s", [(0, 4), (4, 6)], (0, 0), (0, 4, "Cafe")),  # a mark of the next token
+        (
+            "a Cafe\u0301",
+            [(0, 1), (2, 6)],
+            (1, 1),
+            (2, 7, "Cafe\u0301"),
+        ),  # the last token, and the text ends with the mark
+        ("e\u0301\u0302 x", [(0, 1), (4, 5)], (0, 0), (0, 3, "e\u0301\u0302")),
+        ("e\u0301\u0302 x", [(0, 1), (2, 3), (4, 5)], (0, 0), (0, 2, "e\u0301")),  # the next token has the second mark
+        ("e\u0301\u0302 x", [(0, 1), (1, 2), (4, 5)], (0, 0), (0, 1, "e")),
+        ("e\u0301\u0302 x", [(0, 1), (1, 2), (4, 5)], (0, 1), (0, 3, "e\u0301\u0302")),
+        ("abcde\u0301", [(3, 5), (0, 0)], (0, 0), (3, 6, "de\u0301")),  # a special token follows
+        ("  ab cd ", [(0, 4), (4, 8)], (0, 1), (2, 7, "ab cd")),  # spaces that a tokenizer counts to its tokens
+        ("ab\u0301", [(0, 1), (1, 2)], (0, 0), (0, 1, "a")),
+    ],
+)
+def test_a_spans_text_has_its_marks_and_no_spaces(context, offsets, span, expected):
+    assert span_text(context, offsets, *span) == expected
+    assert context[expected[0] : expected[1]] == expected[2]
