@@ -38,7 +38,7 @@ SWAPS = {
     ast.Is: ast.IsNot, ast.IsNot: ast.Is, ast.In: ast.NotIn, ast.NotIn: ast.In, ast.And: ast.Or, ast.Or: ast.And,
     ast.Add: ast.Sub, ast.Sub: ast.Add, ast.Mult: ast.Add, ast.Div: ast.Mult, ast.FloorDiv: ast.Add,
 }  # fmt: skip
-SECONDS = 90  # a fault that makes the tests run for so long is caught
+LONGER = 3  # a fault that makes the tests run so many times as long as without it is caught
 
 
 def changes(node: ast.AST) -> Iterator[tuple[str, ast.AST]]:
@@ -131,8 +131,8 @@ class FaultyModule(importlib.abc.MetaPathFinder, importlib.abc.SourceLoader):
         raise OSError("no cached code")
 
 
-def is_caught(name: str, path: Path, source: str, tests: list[str]) -> bool:
-    """Whether the tests fail with this source; they run in a process of their own."""
+def is_caught(name: str, path: Path, source: str, tests: list[str], seconds: float = 1800) -> bool:
+    """Whether the tests fail with this source, or run longer; they run in a process of their own."""
     child = os.fork()
     if not child:
         os.setsid()
@@ -146,7 +146,7 @@ def is_caught(name: str, path: Path, source: str, tests: list[str]) -> bool:
 
             code = pytest.main(["-x", "-q", "-p", "no:cacheprovider", *(f"tests/{test}" for test in tests)])
         os._exit(int(code))
-    until = time.monotonic() + SECONDS
+    until = time.monotonic() + seconds
     while time.monotonic() < until:
         done, status = os.waitpid(child, os.WNOHANG)
         if done:
@@ -174,11 +174,13 @@ def run(modules: list[str], every: int, output: Path) -> None:
         tests = [test for test in TESTS[module] if (REPOSITORY / "tests" / test).is_file()]
         dotted = ".".join(paths[0].relative_to(REPOSITORY).with_suffix("").parts)
         source = paths[0].read_text(encoding="utf-8")
+        begun = time.monotonic()
         if is_caught(dotted, paths[0], source, tests):
             raise SystemExit(f"{module}: its tests fail without any fault")
+        seconds = LONGER * (time.monotonic() - begun)
         for number, (name, faulty) in enumerate(mutants(source)):
             if number % every == 0 and name not in found:
-                found[name] = is_caught(dotted, paths[0], faulty, tests)
+                found[name] = is_caught(dotted, paths[0], faulty, tests, seconds)
                 output.write_text(json.dumps(found, indent=1, ensure_ascii=False))
                 print("caught  " if found[name] else "SURVIVED", f"{module}: {name}", flush=True)
 
