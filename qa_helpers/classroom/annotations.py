@@ -12,6 +12,7 @@ from pathlib import Path
 
 from ..data import read_squad_json, unknown_name
 from ..decoding import inside_word
+from ..engine.misplaced import places_of
 from ..engine.whole_files import write_whole
 from ..mini.corpus import to_squad_json
 
@@ -63,7 +64,7 @@ def find_answer(document: str, answer: str) -> list[int]:
     answer = answer.strip()
     if not answer:
         raise ValueError("the answer is empty; copy it from the document")
-    places = [match.start() for match in re.finditer(f"(?={re.escape(answer)})", document)]
+    places = places_of(answer, document)
     if not places:
         near = closest_text(document, answer)
         hint = f"; the closest is {near!r}" if near else ""
