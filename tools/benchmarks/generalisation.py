@@ -2,7 +2,7 @@
 
     python tools/benchmarks/generalisation.py [--encoder mini-bert] [--steps 900] [--folds 5] [--output build/left_out.json]
 
-The 25 kinds of the notes are dealt into folds. For each fold the encoder is fine-tuned on the embedded corpus and the other
+The kinds of the notes are dealt into folds. For each fold the encoder is fine-tuned on the embedded corpus and the other
 kinds, and asked about the kinds of the fold: texts as they are written, every phrasing of every question. A fold that is in
 the output file already is not repeated.
 """
