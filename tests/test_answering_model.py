@@ -83,7 +83,7 @@ def test_batches_are_windows_whose_labels_are_answers(tokenizer, monkeypatch):
     assert [len(batch["input_ids"]) for batch in made[:3]] == [8, 8, 4]
     with_answer = 0
     for batch in made:
-        assert batch["input_ids"].shape[1] <= SMALL.length
+        assert batch["input_ids"].shape[1] <= SMALL.positions
         start, end = batch["start_positions"], batch["end_positions"]
         assert (start <= end).all() and ((start == 0) == (end == 0)).all()
         segments = batch["token_type_ids"].gather(1, start[:, None])[:, 0]

@@ -37,7 +37,7 @@ from .small_encoders import start_heads_that_match, wordpiece_tokenizer
 
 PRINTABLE = " ".join([*(chr(code) for code in range(33, 127)), *"‘’“”–—…•·£€¥§©°±½¼¾×÷²³™"])
 TAKEN_TOGETHER = 8  # batches whose windows are sorted by length, so that little is padding
-NOTE_VARIED, NOTES_SHARE, CLOZE_SHARE, RETOLD_SHARE, EMPTY_KEPT = 0.8, 0.45, 0.2, 0.4, 0.6
+NOTE_VARIED, NOTES_SHARE, CLOZE_SHARE, RETOLD_SHARE, LONG_SHARE, EMPTY_LEFT = 0.8, 0.45, 0.2, 0.4, 0.25, 0.6
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ class AnsweringConfig:
         positions: the longest window in tokens.
         random_steps, steps: optimizer steps on random clozes, and on questions after them.
         batch_size: windows a step (twice as many of the short random ones).
-        length, stride: tokens of the windows trained on.
+        length, stride: tokens of most windows trained on; every fourth has up to ``positions``, so that these are learnt too.
         learning_rate: its peak, after ``warmup_steps``; it falls to 0 like a cosine.
         left_out: kinds of notes to leave out of the training; None leaves out those of the validation split.
         precision: "bf16" where the processor multiplies in it, else "float32"; None takes what is there.
@@ -66,7 +66,7 @@ class AnsweringConfig:
     batch_size: int = 32
     length: int = 160
     stride: int = 53
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-4
     warmup_steps: int = 200
     left_out: Sequence[str] | None = None
     seed: int = 0
@@ -199,22 +199,23 @@ class Batches(IterableDataset):
 
     def _sorted_batches(self) -> Iterator[dict[str, torch.Tensor]]:
         size, windows = self.config.batch_size, []
+        length = self.config.positions if self.rng.random() < LONG_SHARE else self.config.length
         while len(windows) < TAKEN_TOGETHER * size:
-            windows += self._windows([next(self.questions) for _ in range(2 * size)])
+            windows += self._windows([next(self.questions) for _ in range(2 * size)], length)
         windows = sorted(windows[: TAKEN_TOGETHER * size], key=lambda window: len(window["input_ids"]))
         for first in self.rng.sample(range(0, len(windows), size), TAKEN_TOGETHER):
             yield self._batch(windows[first : first + size])
 
-    def _windows(self, asked: list[Asked]) -> list[dict]:
+    def _windows(self, asked: list[Asked], length: int) -> list[dict]:
         columns = {
             "id": [str(number) for number in range(len(asked))],
             "question": [one.question for one in asked],
             "context": [one.context for one in asked],
             "answers": [{"text": [one.context[one.start : one.end]], "answer_start": [one.start]} for one in asked],
         }
-        length, stride = self.config.length, self.config.stride
+        stride = self.config.stride
         rows = features_of(columns, list(range(len(asked))), self.tokenizer, length, stride, labels=True).to_pylist()
-        return [row for row in rows if row["start_positions"] != row["cls_index"] or self.rng.random() > EMPTY_KEPT]
+        return [row for row in rows if row["start_positions"] != row["cls_index"] or self.rng.random() > EMPTY_LEFT]
 
     def _batch(self, windows: list[dict]) -> dict[str, torch.Tensor]:
         names = (*self.tokenizer.model_input_names, "start_positions", "end_positions")

@@ -42,7 +42,7 @@ from .grammar import LOADER
 
 NOTES = CORPUS.parent / "notes"
 KINDS_OF_VALUE = {"female", "male", "town", "street", "company", "river", "weekday", "month", "date", "number"}
-COPIES = 4  # of each training entry, with other values, beside the entry as it is written
+COPIES = 2  # of each training entry, with other values, beside the entry as it is written
 _ENTRY, _QUESTION = {"title", "text", "vary", "questions"}, {"ask", "answer", "also", "in"}
 
 
