@@ -37,7 +37,10 @@ from .small_encoders import start_heads_that_match, wordpiece_tokenizer
 
 PRINTABLE = " ".join([*(chr(code) for code in range(33, 127)), *"‘’“”–—…•·£€¥§©°±½¼¾×÷²³™"])
 TAKEN_TOGETHER = 8  # batches whose windows are sorted by length, so that little is padding
-NOTE_VARIED, NOTES_SHARE, CLOZE_SHARE, RETOLD_SHARE, LONG_SHARE, EMPTY_LEFT = 0.8, 0.45, 0.2, 0.4, 0.25, 0.6
+# Shares: of questions about notes, of clozes of notes (the rest is about the gazetteer), and of retold sentences in that rest;
+# of notes whose values are exchanged; of batches with windows at full length; of windows without answer that are left out.
+NOTES_SHARE, CLOZE_SHARE, RETOLD_SHARE = 0.45, 0.2, 0.4
+NOTE_VARIED, LONG_SHARE, EMPTY_LEFT = 0.8, 0.25, 0.6
 
 
 @dataclass(frozen=True)
