@@ -17,21 +17,15 @@ from pathlib import Path
 from random import Random
 
 import torch
-import yaml
 from torch.utils.data import IterableDataset
-from transformers import BertConfig, BertForQuestionAnswering, Trainer, TrainingArguments, set_seed
-from transformers.trainer_callback import PrinterCallback
+from transformers import BertConfig, BertForQuestionAnswering, set_seed
 
-from ..engine.training_bar import Plan, TrainingBar
 from ..engine.whole_files import whole_folder
 from ..features import features_of
 from ..model import ExtractiveQA, make_batch
 from .corpus import build_corpus, passages, retellings
-from .fact_values import Pools
-from .grammar import ASSETS as CORPUS
-from .grammar import LOADER
-from .notes import Note, read_notes, varied
-from .pretraining import CORPUS_SEED, PASSAGES
+from .notes import Note, read_notes, training_values, varied
+from .pretraining import CORPUS_SEED, PASSAGES, train_from_nothing
 from .rewording import WORDS, Asked, Rewording
 from .small_encoders import start_heads_that_match, wordpiece_tokenizer
 
@@ -52,7 +46,7 @@ class AnsweringConfig:
         positions: the longest window in tokens.
         random_steps, steps: optimizer steps on random clozes, and on questions after them.
         batch_size: windows a step (twice as many of the short random ones).
-        length, stride: tokens of most windows trained on; every fourth has up to ``positions``, so that these are learnt too.
+        length, stride: tokens of most windows trained on; about every fourth has up to ``positions``, so that these are learnt too.
         learning_rate: its peak, after ``warmup_steps``; it falls to 0 like a cosine.
         left_out: kinds of notes to leave out of the training; None leaves out those of the validation split.
         precision: "bf16" where the processor multiplies in it, else "float32"; None takes what is there.
@@ -155,8 +149,7 @@ class Questions:
 
     def __init__(self, notes: Sequence[Note], rng: Random):
         self.notes, self.rng = notes, rng
-        values = yaml.load((CORPUS / "values.yaml").read_text(encoding="utf-8"), Loader=LOADER)
-        self.pools = Pools(values, "train")
+        self.pools = training_values()
         self.gazetteer = build_corpus(30000, 0, seed=CORPUS_SEED)["train"]
         self.retold = retellings(20000, seed=CORPUS_SEED)
         texts = [*passages(PASSAGES, seed=CORPUS_SEED), *(note.text for note in notes)]
@@ -251,32 +244,21 @@ def _train(model: ExtractiveQA, batches: Batches, config: AnsweringConfig) -> li
         torch.cuda.is_available() or torch.cpu._is_avx512_bf16_supported() or torch.cpu._is_amx_tile_supported()
     )
     precision = config.precision or ("bf16" if multiplies else "float32")
-    arguments = TrainingArguments(
-        output_dir="unused",
+    return train_from_nothing(
+        model,
+        batches,
+        lambda batch: batch[0],  # whole already
+        f"{steps:,} steps of {config.batch_size} windows of up to {config.length} tokens",
+        config.progress,
         max_steps=steps,
-        per_device_train_batch_size=1,  # a batch, whole
+        per_device_train_batch_size=1,
         learning_rate=config.learning_rate,
         lr_scheduler_type="cosine",
         warmup_steps=config.warmup_steps,
         adam_beta2=0.98,
-        weight_decay=0.01,
-        max_grad_norm=1.0,
         bf16=precision == "bf16",
-        remove_unused_columns=False,
-        logging_steps=min(100, steps),
-        save_strategy="no",
-        report_to="none",
-        disable_tqdm=True,  # the bar is ours
-        use_cpu=not torch.cuda.is_available(),
         seed=config.seed,
-        log_level="error",
     )
-    line = f"{steps:,} steps of {config.batch_size} windows of up to {config.length} tokens"
-    with TrainingBar(config.progress, lambda steps: Plan(line, [1] * steps)) as bar:
-        trainer = Trainer(model, arguments, lambda rows: rows[0], batches, callbacks=[bar])
-        trainer.remove_callback(PrinterCallback)
-        trainer.train()
-    return [{"step": row["step"], "loss": row["loss"]} for row in trainer.state.log_history if "loss" in row]
 
 
 def main() -> None:

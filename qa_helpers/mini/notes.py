@@ -134,7 +134,7 @@ def build_notes(
     """
     rows: dict[str, list[dict]] = {"train": [], "validation": []}
     rng = Random(f"{seed}/notes")
-    pools = Pools(yaml.load((CORPUS / "values.yaml").read_text(encoding="utf-8"), Loader=LOADER), "train")
+    pools = training_values()
     notes = read_notes(folder)
     if left_out is not None:
         notes = [replace(note, split="validation" if note.kind in left_out else "train") for note in notes]
@@ -145,6 +145,11 @@ def build_notes(
                 rows[note.split] += examples_of(version, number, unanswerable)
     # Where nothing can be exchanged, a copy repeats itself once its phrasings are used up.
     return {split: list({row["id"]: row for row in part}.values()) for split, part in rows.items()}
+
+
+def training_values() -> Pools:
+    """The gazetteer's names, places and numbers for the training split, to draw from."""
+    return Pools(yaml.load((CORPUS / "values.yaml").read_text(encoding="utf-8"), Loader=LOADER), "train")
 
 
 def examples_of(note: Note, number: int, unanswerable: bool) -> Iterator[dict]:

@@ -225,30 +225,51 @@ class MaskedLM(nn.Module):
 
 
 def _train(model: MaskedLM, tokenizer, rows: Dataset, stage: Stage, config: PretrainConfig) -> list[dict]:
+    return train_from_nothing(
+        model,
+        rows,
+        _Masker(tokenizer, stage.masked, config.seed),
+        f"{stage.steps:,} steps of {stage.batch_size} sequences of up to {stage.length} tokens",
+        config.progress,
+        max_steps=stage.steps,
+        per_device_train_batch_size=stage.batch_size,
+        learning_rate=stage.learning_rate,
+        lr_scheduler_type=stage.schedule,
+        warmup_steps=0.05 if stage.pairs else 0.1,
+        length_column_name="length",
+        seed=config.seed,
+        data_seed=config.seed,
+    )
+
+
+def train_from_nothing(
+    model: nn.Module, rows, collate: Callable, line: str, progress: bool | None, **arguments
+) -> list[dict]:
+    """Train a model that leaves nothing behind but its weights.
+
+    Args:
+        model: gives its loss; rows, collate: to train on, and what makes a batch of some of them.
+        line: what is said beforehand; progress: whether to show a bar (None does in a notebook and on a terminal).
+        arguments: of the library's ``TrainingArguments``, ``max_steps`` among them.
+
+    Returns:
+        The log: dicts with ``step`` and ``loss``.
+    """
     with tempfile.TemporaryDirectory() as scratch:
-        arguments = TrainingArguments(
+        settings = TrainingArguments(
             output_dir=scratch,
-            max_steps=stage.steps,
-            per_device_train_batch_size=stage.batch_size,
-            learning_rate=stage.learning_rate,
-            lr_scheduler_type=stage.schedule,
-            warmup_steps=0.05 if stage.pairs else 0.1,
             weight_decay=0.01,
-            length_column_name="length",
             remove_unused_columns=False,
-            logging_steps=min(100, stage.steps),
+            logging_steps=min(100, arguments["max_steps"]),
             save_strategy="no",
             report_to="none",
             disable_tqdm=True,  # the bar is ours
             use_cpu=not torch.cuda.is_available(),
-            seed=config.seed,
-            data_seed=config.seed,
             log_level="error",
+            **arguments,
         )
-        masker = _Masker(tokenizer, stage.masked, config.seed)
-        line = f"{stage.steps:,} steps of {stage.batch_size} sequences of up to {stage.length} tokens"
-        with TrainingBar(config.progress, lambda steps: Plan(line, [1] * steps)) as bar:
-            trainer = Trainer(model=model, args=arguments, train_dataset=rows, data_collator=masker, callbacks=[bar])
+        with TrainingBar(progress, lambda steps: Plan(line, [1] * steps)) as bar:
+            trainer = Trainer(model=model, args=settings, train_dataset=rows, data_collator=collate, callbacks=[bar])
             trainer.remove_callback(PrinterCallback)
             trainer.train()
     return [{"step": row["step"], "loss": row["loss"]} for row in trainer.state.log_history if "loss" in row]

@@ -182,10 +182,8 @@ def start_heads_that_match(encoder: BertModel) -> None:
         positions[:, 0:size:2], positions[:, 1:size:2] = 0.1 * angles.sin(), 0.1 * angles.cos()
         words[:, :size] *= 0.2
         for number, layer in enumerate(encoder.encoder.layer):
-            query, key = (
-                layer.attention.self.query.weight,
-                layer.attention.self.key.weight,
-            )  # (width, width), head by head
+            attention = layer.attention.self
+            query, key = attention.query.weight, attention.key.weight  # (width, width), head by head
             if number == 0:
                 query[:size, :size] = 0.0  # equal words wherever they stand
                 query[:size, size:].normal_(std=0.08)
