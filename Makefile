@@ -13,7 +13,7 @@
 # make teacher    write dist/teacher: everything, with a guide and the sources of assignments for nbgrader
 # make test-nbgrader  hand an assignment out and grade it with nbgrader, in an environment of its own
 # make bench      qa_helpers beside the published recipe, stage by stage: make bench CHECKPOINT=folder DATA=folder
-# make assets     make the small encoders, mini-bert-qa and the comparison again (three hours on one core; nobody needs to)
+# make assets     make the small encoders, mini-bert-qa and the comparison again (some hours on one core; nobody needs to)
 # The first call makes a virtual environment in .venv and installs the versions of constraints.txt.
 
 PYTHON ?= python3
@@ -92,19 +92,9 @@ lint: $(READY)
 	$(BIN)/python -m ruff check qa_helpers tests tools notebooks
 	$(BIN)/python -m ruff format --check --quiet qa_helpers tests tools notebooks
 
-# One thread each: a small model gains little from two, and the weights' last digits depend on their number.
-assets: export OMP_NUM_THREADS = 1
+# A step that is done is not done again; `make assets AGAIN=--again` begins anew.
 assets: $(READY)
-	for family in bert roberta distilbert albert deberta; do \
-		$(BIN)/qa-helpers pretrain --family $$family --output-dir qa_helpers/mini/assets/mini-$$family || exit 1; \
-	done
-	$(BIN)/qa-helpers pretrain --family albert --start-from qa_helpers/mini/assets/mini-albert \
-		--output-dir qa_helpers/mini/assets/mini-albert
-	OMP_NUM_THREADS=2 $(BIN)/qa-helpers train --source mini --checkpoint mini-bert --epochs 1.8 \
-		--output-dir qa_helpers/mini/assets/mini-bert-qa --half-precision --overwrite
-	cd qa_helpers/mini/assets && sha256sum mini-*/* > ../../../tests/fixtures/shipped.sha256
-	rm -f qa_helpers/mini/assets/family_scores.json
-	$(BIN)/qa-helpers compare --families all --seeds 5 --output-file qa_helpers/mini/assets/family_scores.json
+	$(BIN)/python tools/make_assets.py $(AGAIN)
 
 $(READY): pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11) and "Python 3.11 or newer is needed; name one: make PYTHON=python3.12 …")'

@@ -19,7 +19,7 @@ SMALL_ENCODER = 3_000_000  # weights in the layers; the course's own have about 
 
 
 def setting(default, help: str):
-    """A field with the sentence that explains it, here and on the command line."""
+    """A field with the sentence that explains it, used here and on the command line."""
     return field(default=default, metadata={"help": help})
 
 
@@ -31,41 +31,41 @@ class FineTuneConfig:
     """
 
     epochs: float = setting(2.0, "Passes over the training windows.")
-    max_steps: int | None = setting(None, "Stop after so many optimizer steps, whatever the epochs.")
-    batch_size: int = setting(16, "Windows that a device takes at once.")
-    gradient_accumulation: int = setting(1, "Batches of each device per optimizer step.")
+    max_steps: int | None = setting(None, "Stop after this many optimizer steps, whatever the number of epochs.")
+    batch_size: int = setting(16, "Windows per batch on each device.")
+    gradient_accumulation: int = setting(1, "Batches per optimizer step on each device.")
     learning_rate: float = setting(5e-5, "Peak learning rate: a linear rise over the warm-up, then a linear fall to 0.")
-    warmup: float = setting(0.1, "Share of all steps in which the learning rate rises.")
-    weight_decay: float = setting(0.01, "AdamW's decay of the weights.")
+    warmup: float = setting(0.1, "Share of all steps during which the learning rate rises.")
+    weight_decay: float = setting(0.01, "AdamW's weight decay.")
     max_grad_norm: float = setting(1.0, "Gradients are clipped to this norm.")
     max_length: int = setting(384, "Tokens per window, question included.")
     stride: int = setting(128, "Context tokens that neighbouring windows share.")
     max_answer_length: int = setting(30, "Longest answer in tokens.")
     n_best: int = setting(20, "Candidates kept for each example when it is scored.")
     null_threshold: float | None = setting(
-        None, "Answer '' where null score - best score exceeds this (SQuAD 2.0); without it, always answer."
+        None, "Answer '' if null score - best score exceeds this (SQuAD 2.0); without it, always answer."
     )
     align_to_words: bool = setting(False, "Widen answers to whole words.")
-    seed: int = setting(42, "Of shuffling and dropout.")
-    group_by_length: bool = setting(True, "Batch windows of similar length together, which leaves little padding.")
+    seed: int = setting(42, "Seed for shuffling and dropout.")
+    group_by_length: bool = setting(True, "Batch windows of similar length together, to reduce padding.")
     evaluate_every: int | str | None = setting(
         None, "Steps between EM/F1 on the evaluation examples, or 'epoch'; None scores only at the end."
     )
     log_every: int = setting(10, "Steps between entries of the history.")
     save_every: int | None = setting(None, "Steps between checkpoints to resume from; needs an output directory.")
     output_dir: str | None = setting(
-        None, "Where the fine-tuned model and unfinished work go; None keeps it in memory."
+        None, "Folder for the fine-tuned model and unfinished work; None keeps the model in memory."
     )
     resume: bool = setting(
         True,
         "Continue from the last checkpoint in the output directory, if settings, data and starting weights are those it "
-        "was made with; a run that has come to its end there is taken instead of being repeated.",
+        "was made with; if the run has already finished there, use its result instead of training again.",
     )
     overwrite: bool = setting(False, "Replace a finished model in the output directory.")
     precision: str = setting(
         "auto", "auto (half precision on a GPU, float32 on a CPU), bf16, fp16 (on a GPU only) or float32."
     )
-    progress: bool | None = setting(None, "Show bars and estimates; None does in a notebook and on a terminal.")
+    progress: bool | None = setting(None, "Show bars and estimates; None shows them in a notebook and on a terminal.")
 
 
 FineTuneConfig.__doc__ += "".join(f"    {f.name}: {f.metadata['help']}\n    " for f in fields(FineTuneConfig))
@@ -73,14 +73,14 @@ FineTuneConfig.__doc__ += "".join(f"    {f.name}: {f.metadata['help']}\n    " fo
 
 @dataclass(frozen=True)
 class Amount:
-    """How much one experiment takes.
+    """How much data and training one experiment uses.
 
     Attributes:
-        train_rows, eval_rows: examples; None takes all, in their order.
-        shuffled: whether these are drawn at random; if not, the first ones are taken.
-        epochs, max_steps, batch_size, evaluate_every, learning_rate: as in :class:`qa_helpers.FineTuneConfig`. The
-            learning rate is for encoders of the usual size: the course's small ones always take 1e-3.
-        save_every: steps between checkpoints, where the course has a folder for runs.
+        train_rows, eval_rows: number of examples; None uses all, in their order.
+        shuffled: whether they are drawn at random; if not, the first ones are used.
+        epochs, max_steps, batch_size, evaluate_every, learning_rate: as in :class:`qa_helpers.FineTuneConfig`.
+        small_learning_rate: in place of ``learning_rate`` for the course's own small models.
+        save_every: steps between checkpoints, if the course has a folder for runs.
     """
 
     train_rows: int | None = None
@@ -91,6 +91,7 @@ class Amount:
     batch_size: int = 16
     evaluate_every: int | str | None = None
     learning_rate: float = 3e-5
+    small_learning_rate: float = 1e-3
     save_every: int | None = None
 
 
@@ -98,7 +99,7 @@ class Amount:
 _RECIPE = Amount(epochs=2.0, batch_size=12, learning_rate=3e-5, evaluate_every="epoch", save_every=1000)
 _TRIAL_STEPS = {"max_steps": 30, "batch_size": 8, "learning_rate": 1e-4}
 
-#: experiment → pace → how much. "quick" is meant for one GPU of Colab's kind (T4): ten minutes for the tour, twenty for
+#: experiment → pace → how much. "quick" is meant for one GPU like Colab's (T4): ten minutes for the tour, twenty for
 #: a later lesson. "trial" only shows that everything runs.
 AMOUNTS = {
     "tour": {
@@ -113,26 +114,26 @@ AMOUNTS = {
         "quick": Amount(learning_rate=1e-4),
         "full": Amount(learning_rate=1e-4),
     },
-    "fine_tuning": {  # lesson 06 trains four models so, and five for a few steps
+    "fine_tuning": {  # lesson 06 trains four models like this, and five more for a few steps
         "mini": Amount(2_400, 400, max_steps=120, evaluate_every=30),
         "trial": Amount(400, 40, max_steps=24, batch_size=4, evaluate_every=6),
         "quick": Amount(4_800, 500, max_steps=300, evaluate_every=75),
         "full": Amount(30_000, 2_000, max_steps=1_500, evaluate_every=375),
     },
-    "evaluation": {  # lessons 07 and 09, where the checkpoint has no trained head
+    "evaluation": {  # lessons 07 and 09, if the checkpoint has no trained head
         "mini": Amount(None, 1_000, max_steps=300),
         "trial": Amount(240, 100, **_TRIAL_STEPS),
         "quick": Amount(9_600, 1_000, max_steps=600, learning_rate=5e-5, save_every=200),
         "full": _RECIPE,
     },
-    "no_answer": {  # lesson 07, section 10: that model once more, on data with unanswerable questions
-        "mini": Amount(None, 1_000, max_steps=300),
+    "no_answer": {  # lesson 07, section 10: the same again, on data with unanswerable questions
+        "mini": Amount(None, 1_000, max_steps=150, small_learning_rate=5e-4),
         "trial": Amount(240, 100, **_TRIAL_STEPS),
         "quick": Amount(9_600, 1_000, max_steps=600, learning_rate=5e-5, save_every=200),
         "full": _RECIPE,
     },
-    "families": {  # lesson 08 trains five models so
-        "mini": Amount(2_400, 300, shuffled=False, max_steps=150, evaluate_every=50),  # the corpus comes mixed
+    "families": {  # lesson 08 trains five models like this
+        "mini": Amount(2_400, 300, shuffled=False, max_steps=150, evaluate_every=50),  # the corpus is shuffled
         "trial": Amount(96, 60, max_steps=6, evaluate_every=2),
         "quick": Amount(2_400, 300, max_steps=150, evaluate_every=50),
         "full": Amount(24_000, 2_000, max_steps=1_500, evaluate_every=500),
@@ -152,7 +153,7 @@ class Course:
 
     Attributes:
         source: what ``load_squad`` takes; checkpoint: what ``load_tokenizer`` and ``load_model`` take.
-        max_length, stride: tokens per window and shared between windows.
+        max_length, stride: tokens per window, and tokens that neighbouring windows share.
         device: "cuda" or "cpu".
         size: "quick", "full" (the published recipe) or "trial" (a few steps). The embedded corpus has one size only.
         folder: where runs keep their checkpoints and results; None keeps them in memory only.
@@ -190,7 +191,7 @@ class Course:
         return "trial" if self.size == "quick" and slow else self.size
 
     def amount(self, experiment: str) -> Amount:
-        """How much an experiment takes: rows, steps, how often it is scored.
+        """How much an experiment uses: rows, steps, how often it is scored.
 
         Raises:
             ValueError: there is no experiment of that name.
@@ -208,18 +209,18 @@ class Course:
         return load_squad(self.source)
 
     def examples_for(self, experiment: str, data) -> tuple:
-        """(train, validation): as many examples of ``data`` as the experiment takes, the same ones in every run. Where
-        there are not so many, all of them."""
+        """(train, validation): as many examples of ``data`` as the experiment uses, the same ones in every run; all of
+        them if there are fewer."""
         amount = self.amount(experiment)
         counts = {"train": amount.train_rows, "validation": amount.eval_rows}
         return tuple(draw(data[split], count, amount.shuffled) for split, count in counts.items())
 
     def windows_that_cut(self, examples, tokenizer, at_least: int = 5) -> tuple[int, int]:
-        """(max_length, stride) that leave some examples with several windows: the course's own, or, where nearly all
-        contexts are short, half of both, or a quarter.
+        """(max_length, stride) with which some examples have several windows: the course's own or, if nearly all
+        contexts are short, half or a quarter of both.
 
         Args:
-            examples: Dataset; at_least: so many of them shall have several windows.
+            examples: Dataset; at_least: how many of them should have several windows.
         """
         pairs = tokenizer(list(examples["question"]), list(examples["context"]), verbose=False)["input_ids"]
         max_length, stride = self.max_length, self.stride
@@ -228,7 +229,7 @@ class Course:
         return max_length, stride
 
     def what_to_expect(self, experiment: str | None = None) -> str:
-        """What is known of the scores that the course's checkpoint reaches, and how an experiment's run compares."""
+        """What is known about the scores of the course's checkpoint, and how much an experiment trains here."""
         from .mini.comparison import known_scores
 
         known = known_scores(self)
@@ -257,12 +258,13 @@ class Course:
         """Settings of a fine-tuning run that suit source, checkpoint and size: ``FineTuneConfig``, with ``changes``
         applied.
 
-        The small encoders take a learning rate thirty times that of the usual ones. With their few tokens, names they
-        have not seen are cut in many pieces, so their answers are widened to whole words. Where the course has a
-        folder, a run that takes long keeps checkpoints there and, run again, goes on from the last one.
+        The small encoders take a learning rate thirty times that of the usual ones. With their small vocabularies,
+        names that they have not seen are cut into many pieces, so their answers are widened to whole words. If the
+        course has a folder, a long run keeps checkpoints there and, when run again, continues from the last one.
 
         Args:
-            experiment: a row of :data:`AMOUNTS`; None for settings that suit source and checkpoint, of a run of one's own.
+            experiment: a row of :data:`AMOUNTS`; None for a run of your own, with settings that suit source and
+                checkpoint.
             changes: settings of ``FineTuneConfig`` to use instead.
         """
         amount = self.amount(experiment) if experiment else Amount(epochs=self.amount("tour").epochs)
@@ -270,7 +272,7 @@ class Course:
             "epochs": amount.epochs,
             "max_steps": amount.max_steps,
             "batch_size": amount.batch_size,
-            "learning_rate": 1e-3 if self.is_small_encoder else amount.learning_rate,
+            "learning_rate": amount.small_learning_rate if self.is_small_encoder else amount.learning_rate,
             "evaluate_every": amount.evaluate_every,
             "max_length": self.max_length,
             "stride": self.stride,
@@ -290,12 +292,12 @@ class Course:
         if not self.is_mini:
             said += f", size {self.size}"
             if self.pace != self.size:
-                said += " (without a GPU this checkpoint gets a few steps only, to show that everything runs)"
+                said += " (without a GPU this checkpoint gets only a few steps, to show that everything runs)"
         return said + (f", runs kept in {self.folder}" if self.folder else "")
 
 
 def draw(rows, count: int | None, shuffled: bool = True):
-    """``count`` rows of a Dataset, drawn at random but the same ones each time, or the first ones; for None all of them."""
+    """``count`` rows of a Dataset: drawn at random but the same ones each time, or the first ones; None: all."""
     if count is None:
         return rows
     return (rows.shuffle(seed=0) if shuffled else rows).select(range(min(count, len(rows))))
@@ -311,12 +313,14 @@ def setup(
     """Choose data, checkpoint and size, and seed the random generators.
 
     Args:
-        source: as in :func:`qa_helpers.load_squad`; default: the environment's ``QA_SOURCE``, then ``"mini"``.
+        source: as in :func:`qa_helpers.load_squad`; default: the environment variable ``QA_SOURCE``, then ``"mini"``.
         checkpoint: as in :func:`qa_helpers.load_model`; default: ``QA_CHECKPOINT``, then ``"mini-bert"``.
         size: ``"quick"`` (sized so that the tour should take about ten minutes on one GPU and a later lesson about
-            twenty), ``"full"`` (the published recipe) or ``"trial"`` (a few steps, to see that everything runs); default: ``QA_SIZE``, then ``"quick"``. The embedded corpus has one size.
-        folder: where long runs keep checkpoints, so that they go on after an interruption; ``"drive"`` in Colab mounts
-            Google Drive and takes a folder there. Default: ``QA_FOLDER``, then ``runs`` for size "full", else none.
+            twenty), ``"full"`` (the published recipe) or ``"trial"`` (a few steps, to see that everything runs);
+            default: ``QA_SIZE``, then ``"quick"``. The embedded corpus has one size.
+        folder: where long runs keep checkpoints, so that they can continue after an interruption; ``"drive"`` in Colab
+            mounts Google Drive and uses a folder there. Default: ``QA_FOLDER``, then ``runs`` for size "full", else
+            none.
 
     Returns:
         :class:`Course`; print it to see what was chosen.
@@ -347,8 +351,8 @@ def setup(
 
 
 def _window(checkpoint: str) -> tuple[int, int]:
-    """384 tokens sharing 128, as in the published recipes; less where a local checkpoint has fewer positions. (The hub's
-    are not asked: that needs a network, and the usual ones have 512.)"""
+    """384 tokens sharing 128, as in the published recipes; fewer if a local checkpoint has fewer positions. (Those on
+    the hub are not asked, since that needs a network and the usual ones have 512.)"""
     from .checkpoints import is_local, load_config, longest_input
 
     known = longest_input(load_config(checkpoint)) if is_local(checkpoint) else None

@@ -32,6 +32,7 @@ from transformers import (
 
 MAX_LENGTH = 256  # tokens a window may have; the encoders have no positions beyond, since they would never be trained
 WIDTH, HEADS, INNER = 128, 2, 512
+PRINTABLE = " ".join([*(chr(code) for code in range(33, 127)), *"‘’“”–—…•·£€¥§©°±½¼¾×÷²³™"])
 METASPACE = "▁"  # stands for the space before a word in unigram pieces
 
 # BERT's 0.02 suits 768 dimensions; at 128 it leaves attention flat for too long. Small and trained briefly, such a
@@ -151,9 +152,8 @@ def start_positions_as_waves(encoder: torch.nn.Module) -> None:
     absolute = getattr(encoder.embeddings, "position_embeddings", None)
     table = encoder.encoder.rel_embeddings if absolute is None else absolute
     positions, width = table.weight.shape
-    angles = torch.arange(positions)[:, None] * torch.exp(torch.arange(0, width, 2) * (-math.log(10000.0) / width))
     with torch.no_grad():
-        table.weight[:, 0::2], table.weight[:, 1::2] = 0.1 * angles.sin(), 0.1 * angles.cos()
+        table.weight[:] = _waves(positions, 10000.0 ** (-torch.arange(0, width, 2) / width))
         if table.padding_idx is not None:
             table.weight[table.padding_idx] = 0.0
 
@@ -177,9 +177,8 @@ def start_heads_that_match(encoder: BertModel) -> None:
     rates = 30.0 ** (-torch.arange(size // 2) / (size // 2))  # radians a position: from 1 to about 1/30
     words, positions = encoder.embeddings.word_embeddings.weight, encoder.embeddings.position_embeddings.weight
     with torch.no_grad():
-        angles = torch.arange(len(positions))[:, None] * rates
         positions.zero_()
-        positions[:, 0:size:2], positions[:, 1:size:2] = 0.1 * angles.sin(), 0.1 * angles.cos()
+        positions[:, :size] = _waves(len(positions), rates)
         words[:, :size] *= 0.2
         for number, layer in enumerate(encoder.encoder.layer):
             attention = layer.attention.self
@@ -192,6 +191,12 @@ def start_heads_that_match(encoder: BertModel) -> None:
                 for head, distance in ((1, -1), (2, 1)):
                     rows = slice(head * size, (head + 1) * size)
                     query[rows], key[rows] = 2.2 * _turned(rates, distance, width), 2.2 * _turned(rates, 0, width)
+
+
+def _waves(positions: int, rates: torch.Tensor) -> torch.Tensor:
+    """(positions, 2 × rates): a small sine and cosine for each rate, in radians a position."""
+    angles = torch.arange(positions)[:, None] * rates
+    return 0.1 * torch.stack([angles.sin(), angles.cos()], dim=-1).flatten(1)
 
 
 def _turned(rates: torch.Tensor, distance: int, width: int) -> torch.Tensor:
@@ -268,7 +273,7 @@ def _wordpieces(texts: Sequence[str], size: int, signs_inside: bool) -> list[str
             pieces["##" + piece if k else piece] += count
     letters = sorted({letter for word in counts for letter in word})
     inside = [letter for letter in letters if letter.isalnum()]
-    if signs_inside:  # what the tokenizer does not make a word of its own
+    if signs_inside:  # whatever the tokenizer does not make a word of its own
         inside = [letter for letter in letters if len(words.pre_tokenize_str(f"a{letter}")) == 1]
     alphabet = letters + ["##" + letter for letter in inside]
     known = set(alphabet)
