@@ -25,6 +25,25 @@ def test_an_annotation_becomes_an_example_with_the_right_offset(notes):
     assert qa.check_examples(notes.examples) == [] and notes.examples == [example]
 
 
+def test_a_question_that_the_document_does_not_answer_becomes_an_example_of_squad_2(tmp_path):
+    file = tmp_path / "train.json"
+    notes = Annotations(DOCUMENTS, file)
+    example = notes.add("lamp", "Who painted it?", None)
+    assert example["answers"] == {"text": [], "answer_start": []}
+    notes.add("lamp", "When?", "1898")
+    written = json.loads(file.read_text(encoding="utf-8"))
+    (first, second) = written["data"][0]["paragraphs"][0]["qas"]
+    assert written["version"] == "v2.0" and first["is_impossible"] and first["answers"] == []
+    assert not second["is_impossible"]
+    rows = qa.load_squad(file)["train"]
+    assert [row["answers"]["text"] for row in rows] == [[], ["1898"]] and qa.check_examples(rows) == []
+    assert Annotations(DOCUMENTS, file).examples == notes.examples
+    with pytest.raises(ValueError, match="already been asked"):
+        notes.add("lamp", "Who painted it?", "Ilse")
+    with pytest.raises(ValueError, match="has no occurrence"):
+        notes.add("lamp", "How heavy is it?", None, occurrence=0)
+
+
 def test_the_same_annotations_have_the_same_ids_and_others_have_others():
     rows = [("kettle", "How much?", "four litres"), ("kettle", "When?", "2010"), ("lamp", "When?", "1898")]
     first, second = ([Annotations(DOCUMENTS).add(*row)["id"] for row in rows] for _ in range(2))
@@ -37,9 +56,12 @@ def test_the_same_annotations_have_the_same_ids_and_others_have_others():
         (("kettle", "  ", "2010"), "question is empty"),
         (("kettle", "When?", "  "), "answer is empty"),
         (("kettle", "How much?", "Four litre"), "'four litres'"),
-        (("kettle", "Who?", "zebra crossing"), r"stand in the document\. Copy"),
+        (("kettle", "Who?", "zebra crossing"), r"occur in the document\. Copy"),
         (("kettel", "When?", "2010"), "did you mean 'kettle'"),
-        (("kettle", "What did the lid cost?", "10 crowns"), r"2 places; say which by its number:\n0: .*\n1: .*"),
+        (
+            ("kettle", "What did the lid cost?", "10 crowns"),
+            r"2 times in the document; choose one by its number:\n0: .*\n1: .*",
+        ),
         (("kettle", "What did the lid cost?", "10 crowns", 2), "there is no number 2"),
         (("kettle", "What did the lid cost?", "10 crowns", -1), "there is no number -1"),
     ],
@@ -52,7 +74,7 @@ def test_mistakes_are_refused_with_a_reason_and_leave_nothing_behind(notes, argu
 
 def test_a_question_is_asked_of_a_document_once_however_it_is_typed(notes):
     notes.add("kettle", "When was it mended?", "2010")
-    with pytest.raises(ValueError, match="asked of 'kettle' before"):
+    with pytest.raises(ValueError, match="asked about 'kettle'"):
         notes.add("kettle", "when  was it mended", "2010")
     notes.add("lamp", "When was it mended?", "1898")  # another document is another matter
 
@@ -112,7 +134,7 @@ def test_it_goes_on_where_the_file_ends(tmp_path):
     again = Annotations(DOCUMENTS, file)
     again.add("kettle", "When?", "2010")
     assert [row["question"] for row in Annotations(DOCUMENTS, file).examples] == ["When?", "When?"]
-    with pytest.raises(ValueError, match="before"):
+    with pytest.raises(ValueError, match="already been asked"):
         again.add("lamp", "When?", "1898")
 
 
@@ -142,7 +164,7 @@ def test_questions_without_answer_in_a_file_are_kept(tmp_path):
 
 @pytest.mark.parametrize(
     ("documents", "message"),
-    [({"lamp": NORREGATE + "!"}, "another text now"), ({"kettle": KETTLE}, "'lamp', which is not among")],
+    [({"lamp": NORREGATE + "!"}, "a different text now"), ({"kettle": KETTLE}, "'lamp', which is not among")],
 )
 def test_a_file_about_other_documents_is_refused_and_left_alone(tmp_path, documents, message):
     file = tmp_path / "train.json"
@@ -184,7 +206,7 @@ def test_reading_a_folder_of_texts(tmp_path):
 @pytest.mark.parametrize(
     ("files", "message"),
     [
-        ({}, "holds no .txt"),
+        ({}, "contains no .txt"),
         ({"a.txt": b"caf\xe9"}, "a.txt: byte 3 is not UTF-8"),
         ({"a.txt": b" \n"}, "a.txt is empty"),
         ({"a b.txt": b"x", "a_b.txt": b"y"}, "the title 'a b'"),
@@ -198,8 +220,8 @@ def test_a_folder_that_cannot_be_read_says_why(tmp_path, files, message):
 
 
 def test_a_folder_that_does_not_exist_is_said_not_to_exist(tmp_path):
-    with pytest.raises(ValueError, match="'nowhere' does not exist: name a folder with a .txt or .md file"):
+    with pytest.raises(ValueError, match="'nowhere' does not exist: give a folder with one .txt or .md file"):
         read_documents(tmp_path / "nowhere")
     (tmp_path / "texts.csv").write_text("title,text")
-    with pytest.raises(ValueError, match="'texts.csv' is a file, not a folder.*give a dict title -> text"):
+    with pytest.raises(ValueError, match="'texts.csv' is a file, not a folder.*use a dict title -> text"):
         read_documents(tmp_path / "texts.csv")

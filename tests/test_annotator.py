@@ -39,11 +39,11 @@ def test_the_view_lights_the_place_that_is_meant():
     unique = check_page(widgets.annotation_view(notes, "kettle", "How much?", "four litres"))
     assert unique.marks == ["four litres"] and "characters [17, 28)" in unique.text
     both = check_page(widgets.annotation_view(notes, "kettle", "How much?", "10 crowns"))
-    assert both.marks == [] and "stands at 2 places" in both.text
+    assert both.marks == [] and "occurs 2 times" in both.text
     second = check_page(widgets.annotation_view(notes, "kettle", "How much?", "10 crowns", 1))
     assert second.marks == ["10 crowns"] and f"characters [{KETTLE.rindex('10 crowns')}, " in second.text
     wrong = check_page(widgets.annotation_view(notes, "kettle", "How much?", "four liters"))
-    assert wrong.marks == [] and "the closest is 'four litres'" in wrong.text
+    assert wrong.marks == [] and "the most similar text is 'four litres'" in wrong.text
     with pytest.raises(ValueError, match="Choose one of: kettle, lamp"):
         widgets.annotation_view(notes, "pan")
 
@@ -57,15 +57,29 @@ def test_annotating_by_the_controls_alone(tmp_path):
     assert not annotator.occurrence.disabled and len(annotator.occurrence.options) == 3
     assert annotator.occurrence.label == "which one?"
     annotator.add.click()
-    assert "say which by its number" in said(annotator) and annotator.answer.value == "10 crowns"
+    assert "choose one by its number" in said(annotator) and annotator.answer.value == "10 crowns"
     assert not file.exists()
     annotator.occurrence.value = 1
-    assert "say which" not in said(annotator), "a refusal goes when what it was about has changed"
+    assert "choose one" not in said(annotator), "a refusal goes when what it was about has changed"
     annotator.add.click()
     row = load_squad(file)["train"][0]
     assert row["answers"]["answer_start"] == [KETTLE.rindex("10 crowns")]
     assert "1 of 12 annotated" in said(annotator) and "What did the lid cost? → 10 crowns" in said(annotator)
     assert annotator.question.value == annotator.answer.value == "" and annotator.occurrence.disabled
+
+
+def test_a_question_without_an_answer_is_annotated_by_ticking_the_box(tmp_path):
+    file = tmp_path / "train.json"
+    annotator = widgets.Annotator(DOCUMENTS, file)
+    type_in(annotator, "kettle", "Who painted it?", "10 crowns")
+    assert not annotator.occurrence.disabled
+    annotator.unanswerable.value = True
+    assert annotator.answer.disabled and annotator.occurrence.disabled, "nothing to choose without an answer"
+    assert "No answer in this document." in said(annotator) and check_page(annotator.draw()).marks == []
+    annotator.add.click()
+    assert "kettle: Who painted it? → no answer" in said(annotator)
+    assert load_squad(file)["train"][0]["answers"] == {"text": [], "answer_start": []}
+    assert not annotator.unanswerable.value and not annotator.answer.disabled, "the next question starts afresh"
 
 
 def test_a_refusal_is_shown_and_nothing_typed_is_lost():
@@ -74,7 +88,7 @@ def test_a_refusal_is_shown_and_nothing_typed_is_lost():
     annotator.add.click()
     type_in(annotator, "kettle", "When?", "2010")
     annotator.add.click()
-    assert "has been asked of 'kettle' before" in said(annotator) and "1 of 12" in said(annotator)
+    assert "has already been asked about 'kettle'" in said(annotator) and "1 of 12" in said(annotator)
     assert annotator.question.value == "When?"
     annotator.question.value = ""
     annotator.add.click()
@@ -120,13 +134,13 @@ def test_annotations_made_by_code_are_shown_and_continued():
     type_in(annotator, "lamp", "How much?", "€1,250.50")
     annotator.add.click()
     assert len(notes.examples) == 2
-    with pytest.raises(ValueError, match="their own output_file"):
+    with pytest.raises(ValueError, match="its own output_file"):
         widgets.Annotator(notes, "other.json")
 
 
 def test_it_is_a_widget_like_the_others():
     annotator = widgets.Annotator(DOCUMENTS)
     assert "qa-annotator" in annotator._dom_classes and "qa-view" in annotator.view.value
-    for name in ("document", "question", "answer", "occurrence", "add", "annotation", "remove"):
+    for name in ("document", "question", "answer", "unanswerable", "occurrence", "add", "annotation", "remove"):
         control = getattr(annotator, name)
         assert control.description and control.tooltip and control in annotator.children[0].children

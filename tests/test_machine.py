@@ -30,7 +30,7 @@ def test_a_gpu_is_described_as_nvidia_smi_would(monkeypatch, name, capability, p
     monkeypatch.setattr(torch.cuda, "mem_get_info", lambda _: (14 * 2**30, 15 * 2**30))
     monkeypatch.setattr(torch.cuda, "is_bf16_supported", lambda including_emulation=True: including_emulation or capability[0] >= 8)  # fmt: skip
     facts = machine.describe_machine()["value"]
-    assert facts["device"] == f"{name}, one of 2" and facts["memory"] == "14.0 GiB free of 15.0"
+    assert facts["device"] == f"{name}, one of 2" and facts["memory"] == "14.0 GiB free of 15.0 GiB"
     assert facts["compute capability"] == f"{capability[0]}.{capability[1]}" and facts["precision"] == precision
 
 

@@ -40,14 +40,14 @@ def test_a_pass_is_kept_for_other_kernels(file):
     assert lesson00.check_best_span(right).note == ""
     code = "import qa_helpers as qa; print(qa.progress())"
     shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True).stdout
-    assert re.search(r"^00 · The tour .* 1 of 2$", shown, re.M) and f"Kept in {file}." in shown
+    assert re.search(r"^00 · The tour .* 1 of 2$", shown, re.M) and f"Saved in {file}." in shown
     assert re.search(r"^01 · The data .* 0 of 3$", shown, re.M)
 
 
 def test_the_best_is_kept_and_a_later_failure_undoes_nothing(file):
     lesson00.check_best_span(apart)
     assert "passed" not in entries(file)["0.1"] and 0 < entries(file)["0.1"]["share"] < 1
-    assert "1 begun" in repr(qa.progress()) and "67 % right at best" in repr(qa.progress(0))
+    assert "1 started" in repr(qa.progress()) and "best try 67 % right" in repr(qa.progress(0))
     lesson00.check_best_span(right)
     lesson00.check_best_span(lambda *_: None)
     assert entries(file)["0.1"]["tries"] == 3 and entries(file)["0.1"]["share"] == 1
@@ -64,7 +64,7 @@ def test_switched_off_nothing_is_written_or_shown(tmp_path, monkeypatch):
     for word in ("off", "OFF", "0"):
         monkeypatch.setenv("QA_PROGRESS", word)
         assert lesson00.check_best_span(right).note == ""
-        assert "1 of 2" not in repr(qa.progress()) and "Nothing is kept here" in repr(qa.progress())
+        assert "1 of 2" not in repr(qa.progress()) and "Your progress is not saved here" in repr(qa.progress())
     assert list(tmp_path.iterdir()) == []
 
 
@@ -116,7 +116,7 @@ def test_a_damaged_file_is_told_and_kept_aside(file, damage):
     assert "cannot be read" in shown and "0 of 2" in shown
     assert file.read_text(encoding="utf-8") == damage, "looking changes nothing"
     feedback = lesson00.check_best_span(right)
-    assert feedback.passed and "kept as progress.damaged-1.json" in feedback.note and feedback.note in repr(feedback)
+    assert feedback.passed and "now called progress.damaged-1.json" in feedback.note and feedback.note in repr(feedback)
     assert file.with_name("progress.damaged-1.json").read_text(encoding="utf-8") == damage
     assert entries(file)["0.1"]["passed"]
     file.write_text("again", encoding="utf-8")
@@ -149,7 +149,7 @@ def test_where_nothing_can_be_written_the_checker_still_answers(tmp_path, monkey
     (tmp_path / "occupied").write_text("a file where a folder would have to be")
     monkeypatch.setenv("QA_PROGRESS", str(tmp_path / "occupied" / "progress.json"))
     feedback = lesson00.check_best_span(right)
-    assert feedback.passed and "cannot be written" in feedback.note and "QA_PROGRESS" in feedback.note
+    assert feedback.passed and "cannot write" in feedback.note and "QA_PROGRESS" in feedback.note
     assert "0 of 2" in repr(qa.progress())
 
 
@@ -170,7 +170,7 @@ def test_another_kernel_that_holds_the_file_is_waited_for_and_told(file, monkeyp
     monkeypatch.setattr(_progress, "_PATIENCE", 0.05)
     with FileLock(_progress._lock(file)):
         feedback = lesson00.check_best_span(right)
-    assert feedback.passed and "another program holds progress.json" in feedback.note
+    assert feedback.passed and "another program is using progress.json" in feedback.note
     assert lesson00.check_best_span(right).note == ""
 
 

@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from qa_helpers.classroom.render import offset_ruler
+from qa_helpers.figures.colours import ANSWER, QUESTION, WINDOW, rgb
 
 HOSTILE = [
     "<script>alert('ruler')</script>",
@@ -112,9 +113,9 @@ def test_special_tokens_are_escaped_too():
 
 def test_question_and_context_have_hues_of_their_own():
     html = ruler("Who?", "Ilse Varn")[0].html
-    question, context = html.split("context, ")
-    assert "0, 114, 178" in question and "230, 159, 0" not in question
-    assert "230, 159, 0" in context and "0, 114, 178" not in context
+    question, context = html.split('<div style="margin:0.5em 0">')[1:]
+    assert rgb(QUESTION) in question and rgb(WINDOW) not in question
+    assert rgb(WINDOW) in context and rgb(QUESTION) not in context
 
 
 def test_tokens_that_share_characters_show_them_once():
@@ -129,7 +130,8 @@ def test_without_html_the_cuts_are_shown_by_bars():
     assert repr(shown) == "[CLS] Wh|o? [SEP]\nIl|se|Va|rn [SEP]"
 
 
-def test_the_highlight_is_underlined():
+def test_the_highlight_is_underlined_and_has_the_answers_colour():
     shown, _ = ruler("Who?", "Ilse Varn", highlight=(5, 9))
-    assert shown.html.count("border-bottom") == 2
-    assert "border-bottom" not in ruler("Who?", "Ilse Varn")[0].html
+    assert shown.html.count("border-bottom") == shown.html.count(rgb(ANSWER)) == 2
+    plain, _ = ruler("Who?", "Ilse Varn")
+    assert "border-bottom" not in plain.html and rgb(ANSWER) not in plain.html

@@ -113,7 +113,7 @@ def test_plot_runs_draws_each_run_and_refuses_another_right_side():
     assert lines(scores)["a, EM"] == [(20, 12.5)] and lines(scores)["a, F1"] == [(20, 20.25)]
     rates = training_plots.plot_runs({"a": HISTORY}, right="learning_rate").axes[1]
     assert next(iter(lines(rates).values())) == [(10, 1e-3), (20, 5e-4)]
-    with pytest.raises(ValueError, match="right is 'scores' or 'learning_rate', got 'f1'"):
+    with pytest.raises(ValueError, match="right must be 'scores' or 'learning_rate', got 'f1'"):
         training_plots.plot_runs({"a": HISTORY}, right="f1")
 
 

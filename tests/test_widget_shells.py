@@ -82,9 +82,9 @@ def test_offset_explorer_follows_text_family_and_token(tokenizer):
     explorer.family.value = "shipped"
     assert explorer.view.value != before
     explorer.text.value = "  "
-    assert said(explorer) == "There is no text. Type some"
+    assert said(explorer) == "There is no text yet. Type some"
     explorer.text.value = "x" * 5000
-    assert "at most 600 are shown" in said(explorer)
+    assert "at most 600 can be shown" in said(explorer)
 
 
 def test_offset_explorer_offers_the_five_families_and_says_what_cannot_be_loaded():
@@ -102,7 +102,7 @@ def test_window_explorer_follows_its_sliders(rows, tokenizer):
     for max_length, stride in ((50, 12), (50, 20), (64, 20)):
         explorer.max_length.value, explorer.stride.value = max_length, stride
         count = len(make_features([rows[bells]], tokenizer, max_length, stride))
-        assert f"{count} features of max_length {max_length}, stride {stride}" in said(explorer)
+        assert f"{count} features at max_length {max_length}, stride {stride}" in said(explorer)
         assert explorer.view.value == widgets.window_view(rows[bells], tokenizer, max_length, stride).html
     explorer.stride.value = explorer.stride.max
     assert "Lower stride or raise max_length" in said(explorer) and "qa-message" in explorer.view.value
@@ -125,7 +125,7 @@ def test_label_stepper_walks_forward_and_back(rows, tokenizer):
     assert len(set(seen)) == 6 and all(f"step {k} of 6" in text for k, text in enumerate(seen, 1))
     assert stepper.forward.disabled
     stepper.forward.click()
-    assert said(stepper) == seen[-1], "there is nothing behind the last step"
+    assert said(stepper) == seen[-1], "there is nothing after the last step"
     stepper.back.click()
     assert said(stepper) == seen[-2] and stepper.step.value == 5
     stepper.window.value = 0
@@ -139,7 +139,7 @@ def test_span_explorer_follows_its_controls(rows, tokenizer):
     features = make_features([bells], tokenizer, 40, 12)
     logits = logits_for(features, np.random.default_rng(3))
     explorer = widgets.SpanExplorer(bells, features, *logits)
-    assert explorer.null_threshold.disabled and "“No answer” is not allowed" in said(explorer)
+    assert explorer.null_threshold.disabled and "“No answer” is not allowed here" in said(explorer)
     explorer.answer_length.value = 1
     assert explorer.view.value == widgets.span_view(bells, features, *logits, 1).html
     explorer.abstain.value = True
@@ -197,10 +197,10 @@ def test_ask_box_takes_a_text_file(name):
 @pytest.mark.parametrize(
     "name, content, told",
     [
-        ("<img src=x>.pdf", b"%PDF", "is not a plain text or markdown file. Save the document as one"),
-        ("long.txt", b"x" * 1_000_001, "1,000,001 bytes, and at most 1,000,000 are read. Cut it"),
+        ("<img src=x>.pdf", b"%PDF", "is not a plain text or Markdown file. Save the document as one"),
+        ("long.txt", b"x" * 1_000_001, "1,000,001 bytes, but the limit is 1,000,000. Shorten the file"),
         ("latin.txt", "café".encode("latin-1"), "not UTF-8 (byte 3 cannot be read). Save it as UTF-8"),
-        ("empty.md", b" \n", "is empty. Choose a file that holds text"),
+        ("empty.md", b" \n", "is empty. Choose a file that contains text"),
     ],
 )
 def test_ask_box_refuses_other_files_and_says_what_to_do(name, content, told):

@@ -1,5 +1,6 @@
 """The widgets' views: pure functions whose numbers are those of the package, and whose texts stay texts."""
 
+import itertools
 import json
 import re
 
@@ -14,6 +15,8 @@ from widget_pages import Page, check_page, logits_for
 
 from qa_helpers import decode_answers, make_features, widgets
 from qa_helpers.classroom.widgets import _html, window_explorer
+from qa_helpers.figures import colours
+from qa_helpers.figures.colours import ABSENT, ANSWER, END, HELD, START
 
 
 @pytest.mark.parametrize("text", HOSTILE)
@@ -60,6 +63,52 @@ def test_text_is_readable_on_every_background_in_both_themes(page_color, text_co
         assert (light + 0.05) / (dark + 0.05) >= 4.5, (hue, strength)
 
 
+def test_colours_have_a_legend_and_are_those_of_the_figures(rows, tokenizer):
+    views = views_of(hostile_example("a lamp"), tokenizer)
+    for name, shown in views.items():
+        assert 'class="qa-legend"' in shown.html, f"{name}: nothing says what its colours mean"
+    bells = next(row for row in rows if row["id"] == "bells-last")
+    windows = widgets.window_view(bells, tokenizer, 40, 12)
+    for color, words in ((HELD, "holds the whole answer"), (ABSENT, "no part of the answer"), (ANSWER, "the answer")):
+        assert color in windows.html and words in Page(windows.html).text
+    features = make_features([bells], tokenizer, 40, 12)
+    spans = widgets.span_view(bells, features, *logits_for(features)).html
+    assert START in spans and END in spans and ANSWER in spans
+
+
+# Machado, Oliveira and Fernandes (2009): linear RGB as it is seen without one of the three kinds of cones.
+WITHOUT_CONES = {
+    "protanopia": [[0.152286, 1.052583, -0.204868], [0.114503, 0.786281, 0.099216], [-0.003882, -0.048116, 1.051998]],
+    "deuteranopia": [[0.367322, 0.860646, -0.227968], [0.280085, 0.672501, 0.047413], [-0.01182, 0.04294, 0.968881]],
+    "tritanopia": [[1.255528, -0.076749, -0.178779], [-0.078411, 0.930809, 0.147602], [0.004733, 0.691367, 0.3039]],
+}
+
+
+def lab(color, seen):
+    """CIE L*a*b* of a colour as ``seen``."""
+    parts = np.array([int(color[k : k + 2], 16) / 255 for k in (1, 3, 5)])
+    linear = np.where(parts <= 0.04045, parts / 12.92, ((parts + 0.055) / 1.055) ** 2.4)
+    to_xyz = np.array([[0.4124, 0.3576, 0.1805], [0.2126, 0.7152, 0.0722], [0.0193, 0.1192, 0.9505]])
+    xyz = to_xyz @ np.clip(np.array(seen) @ linear, 0, 1) / [0.9505, 1, 1.089]
+    x, y, z = np.where(xyz > 0.008856, np.cbrt(xyz), 7.787 * xyz + 16 / 116)
+    return np.array([116 * y - 16, 500 * (x - y), 200 * (y - z)])
+
+
+@pytest.mark.parametrize("kind", ["all cones", *WITHOUT_CONES])
+def test_meanings_can_be_told_apart_with_every_kind_of_colour_vision(kind):
+    seen = WITHOUT_CONES.get(kind, np.eye(3))
+    together = [
+        (colours.START, colours.END, colours.ANSWER, colours.WINDOW, colours.QUESTION, colours.LOST),
+        (colours.ANSWER, colours.WINDOW, colours.WINDOW_PALE),
+        (colours.ANSWER, colours.HELD, colours.LOST, colours.ABSENT),
+        (colours.F1, colours.EM),
+        (colours.WINDOW, colours.PADDING),
+    ]
+    for group in together:
+        for one, other in itertools.combinations(group, 2):
+            assert np.linalg.norm(lab(one, seen) - lab(other, seen)) > 15, (one, other)
+
+
 def test_windows_are_those_of_make_features(rows, tokenizer):
     for example in rows:
         for max_length, stride in ((40, 12), (64, 0)):
@@ -81,7 +130,8 @@ def test_the_answers_windows_are_named(rows, tokenizer):
     features = make_features([example], tokenizer, 40, 12)
     whole = [k for k, row in enumerate(features) if row["start_positions"] != row["cls_index"]]
     shown = widgets.window_view(example, tokenizer, 40, 12)
-    assert f"the whole answer is in window {', '.join(map(str, whole))}" in shown.plain
+    noun = "window" if len(whole) == 1 else "windows"
+    assert f"the whole answer is in {noun} {', '.join(map(str, whole))}" in shown.plain
     assert shown.plain.count("holds the whole answer") == len(whole) < len(features)
     none = next(row for row in rows if row["id"] == "bells-none")
     assert "no answer in this text" in widgets.window_view(none, tokenizer, 40, 12).plain
@@ -117,14 +167,14 @@ def test_labels_are_those_of_make_features(rows, tokenizer):
                 assert f"end_positions = {row['end_positions']}." in steps[4].plain
                 assert repr(example["answers"]["text"][0]) in last
             else:
-                assert f"start_positions = end_positions = {row['cls_index']}: the token [CLS]" in last
+                assert f"start_positions = end_positions = {row['cls_index']}, the token [CLS]." in last
                 assert "does not hold the whole answer" in steps[2].plain or not example["answers"]["text"]
 
 
 def test_a_label_that_covers_more_than_the_answer_says_so(tokenizer):
     inside = make_example("inside", "The keeper lit the lamp at dusk.", "What was lit?", "amp")
     told = widgets.label_steps(inside, tokenizer, 40, 12, 0)[-1].plain
-    read = re.search(r"Read back: '(.*?)'", told).group(1)
+    read = re.search(r"Read back from the context: '(.*?)'", told).group(1)
     assert ("begins or ends inside a token" in told) == (read != "amp")
 
 
@@ -146,7 +196,7 @@ def test_offsets_cut_the_text(tokenizer):
         assert page.boxes == [text]
     cut = shown.plain.splitlines()[0]
     assert cut.replace("|", "") == text.replace(" ", "")
-    assert f"{text.count(' ')} characters of {len(text)} without a token" in shown.plain
+    assert f"{text.count(' ')} of {len(text)} characters belong to no token" in shown.plain
 
 
 def test_pointing_lights_a_token_and_its_characters(tokenizer):

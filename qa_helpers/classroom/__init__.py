@@ -1,1 +1,1 @@
-"""What surrounds a lesson: exercises and their checkers, widgets, progress, annotations."""
+"""What the lessons use around the core: exercises and their checkers, widgets, progress, annotations."""

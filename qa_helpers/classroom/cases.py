@@ -1,8 +1,9 @@
-"""Examples that show what lessons 02 to 04 are about, found in whatever source the course runs on.
+"""Examples that illustrate lessons 02 to 04, found in whatever source the course runs on.
 
-The embedded corpus and SQuAD hold every case these lessons speak of, in windows of the sizes they name. A source of short
-texts may hold some of them only in smaller windows; an answer may begin with a character that no token covers. What
-follows finds suitable examples and sizes, so that the lessons' cells stay the same for all sources.
+The embedded corpus and SQuAD contain every case that these lessons discuss, in windows of the sizes they use. A source
+with short texts may show some cases only in smaller windows, and in others an answer may begin with a character that no
+token covers. The functions below find suitable examples and sizes, so that the lessons' cells are the same for all
+sources.
 """
 
 from collections.abc import Iterator, Sequence
@@ -19,15 +20,15 @@ _BATCH, _LOOKED_AT, _CUT = 500, 1000, 300
 def plain_examples(examples: Dataset, tokenizer, most: int = 10_000) -> Dataset:
     """The examples that have an answer whose first and last characters belong to tokens.
 
-    Unanswerable questions are left out, and so are the few answers that begin or end with a space or an invisible
-    character: ``make_features`` copes with both, but a lesson is easier to follow without them.
+    This leaves out unanswerable questions and the few answers that begin or end with a space or an invisible character:
+    ``make_features`` can handle both, but a lesson is easier to follow without them.
 
     Args:
         examples: rows in the course's schema.
-        most: no more than so many rows are looked at, the first ones, which keeps memory small.
+        most: only the first ``most`` rows are searched, which saves memory.
 
     Raises:
-        ValueError: no such example.
+        ValueError: there is no such example.
     """
     examples = examples.select(range(min(most, len(examples))))
     contexts = _offsets_of(examples["context"], tokenizer)
@@ -35,18 +36,18 @@ def plain_examples(examples: Dataset, tokenizer, most: int = 10_000) -> Dataset:
     kept = [k for k, good in enumerate(plain) if good]
     if not kept:
         raise ValueError(
-            f"none of the first {len(examples):,} examples has an answer that tokens cover; take another source"
+            f"none of the first {len(examples):,} examples has an answer that tokens cover; choose another source"
         )
     return examples if len(kept) == len(examples) else examples.select(kept)
 
 
 def clear_example(examples: Dataset, tokenizer) -> dict:
-    """The first example whose answer begins and ends where tokens do, apart from spaces; the first of all if there is none.
+    """The first example whose answer begins and ends where tokens do, spaces aside; without one, the first example.
 
-    The token after the answer is text of its own: no space, and no piece of the answer's last character.
+    The token after the answer has text of its own: it is neither a space nor a piece of the answer's last character.
 
     Args:
-        examples: what :func:`plain_examples` returned; the first 1,000 are looked at.
+        examples: what :func:`plain_examples` returned; the first 1,000 are searched.
     """
     looked_at = examples.select(range(min(_LOOKED_AT, len(examples))))
     for row, offsets in zip(looked_at, _offsets_of(looked_at["context"], tokenizer)):
@@ -62,16 +63,16 @@ def clear_example(examples: Dataset, tokenizer) -> dict:
 
 
 def limit_that_loses_answers(examples: Dataset, tokenizer, max_length: int, at_least: int = 3) -> int:
-    """``max_length``, if cutting question and context off there loses a few answers; else the largest limit that does.
+    """``max_length``, if truncating question and context to it loses a few answers; otherwise the largest limit that does.
 
     Args:
         examples: what :func:`plain_examples` returned.
-        at_least: so many answers shall be lost.
+        at_least: the least number of answers to lose.
     """
     special = tokenizer.num_special_tokens_to_add(pair=True)
     questions = count_tokens([question.strip() for question in examples["question"]], tokenizer)
     contexts = _offsets_of(examples["context"], tokenizer)
-    needed = sorted(  # tokens up to the end of the answer
+    needed = sorted(  # numbers of tokens up to the end of the answer
         special + question + _edge_tokens(offsets, *answer_span(answers))[1] + 1
         for question, offsets, answers in zip(questions.tolist(), contexts, examples["answers"])
     )
@@ -79,17 +80,17 @@ def limit_that_loses_answers(examples: Dataset, tokenizer, max_length: int, at_l
 
 
 def small_windows(examples: Dataset, tokenizer, at_least: int = 6) -> tuple[Dataset, int, int]:
-    """(rows, max_length, stride): windows of 100 tokens sharing 50, and the examples that they cut into several.
+    """(rows, max_length, stride): windows of 100 tokens that share 50, and the examples that have several of them.
 
-    Where texts are so short that such windows do not show what happens to an answer (whole in two windows, cut by one,
-    absent from others), the windows are smaller.
+    If the texts are too short for such windows to show everything that can happen to an answer (whole in two windows,
+    cut by one, absent from others), the windows are smaller.
 
     Args:
-        examples: what :func:`plain_examples` returned; the first 1,000 are looked at.
-        at_least: so many examples shall have several windows.
+        examples: what :func:`plain_examples` returned; the first 1,000 are searched.
+        at_least: the least number of examples with several windows.
 
     Raises:
-        ValueError: the contexts are too short for windows.
+        ValueError: the contexts are too short to be cut into windows.
     """
     looked_at = examples.select(range(min(_LOOKED_AT, len(examples))))
     special = tokenizer.num_special_tokens_to_add(pair=True)
@@ -102,15 +103,15 @@ def small_windows(examples: Dataset, tokenizer, at_least: int = 6) -> tuple[Data
             if len(rows) >= at_least and shows_enough(_states(rows, tokenizer, max_length, stride)):
                 return rows, max_length, stride
     raise ValueError(
-        "the contexts are too short to be cut into windows, which is what this lesson is about: take a source whose "
+        "the contexts are too short to be cut into windows, which is what this lesson is about: choose a source whose "
         "contexts have fifty tokens or more"
     )
 
 
 def example_with_every_state(rows: Dataset, tokenizer, max_length: int, stride: int) -> dict:
-    """The first example with five windows or more, some of which hold its answer whole, cut it, and lack it.
+    """The first example with at least five windows, among them some that hold the whole answer, cut it, and lack it.
 
-    If none has so many windows, the first that shows all three.
+    If no example has as many windows, the first one that shows all three cases.
 
     Args:
         rows, max_length, stride: what :func:`small_windows` returned.
@@ -125,7 +126,7 @@ def example_with_every_state(rows: Dataset, tokenizer, max_length: int, stride: 
 
 
 def _states(rows: Dataset, tokenizer, max_length: int, stride: int) -> Iterator[list[str]]:
-    """For each example, what its windows do to the answer: "whole", "cut" or "absent"."""
+    """For each example, what each of its windows does to the answer: "whole", "cut" or "absent"."""
     from .widgets.window_explorer import windows_of
 
     for k in range(min(_CUT, len(rows))):
@@ -133,7 +134,7 @@ def _states(rows: Dataset, tokenizer, max_length: int, stride: int) -> Iterator[
 
 
 def _shows_everything(all_states: Iterator[list[str]]) -> bool:
-    """Whether some answer is whole in two windows but not in all, and some example has every state in five windows."""
+    """Whether some answer is whole in several windows but not in all, and some example has all states in five windows."""
     repeated = every_state = False
     for states in all_states:
         repeated |= 2 <= states.count("whole") < len(states)
@@ -148,7 +149,7 @@ def _shows_every_state(all_states: Iterator[list[str]]) -> bool:
 
 
 def _offsets_of(texts: Sequence[str], tokenizer) -> Iterator[np.ndarray]:
-    """(tokens, 2) the offsets of every text's tokens; a text that occurs again is tokenized once."""
+    """(tokens, 2): the token offsets of every text; within a batch, a repeated text is tokenized only once."""
     texts = list(texts)
     for begin in range(0, len(texts), _BATCH):
         batch = texts[begin : begin + _BATCH]
@@ -165,7 +166,7 @@ def _is_plain(answers: dict, offsets: np.ndarray) -> bool:
 
 
 def _edge_tokens(offsets: np.ndarray, start: int, end: int) -> tuple[int, int] | None:
-    """First token that covers character ``start`` and first that covers ``end - 1``; None if one of them has no token."""
+    """The first tokens to cover characters ``start`` and ``end - 1``; None if one of the characters has no token."""
     first = int(np.searchsorted(offsets[:, 1], start, side="right"))
     last = int(np.searchsorted(offsets[:, 1], end, side="left"))
     if last >= len(offsets) or offsets[first, 0] > start or offsets[last, 0] > end - 1:

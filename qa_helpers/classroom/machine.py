@@ -1,4 +1,4 @@
-"""What a training runs on and what it takes: the processor or GPU, the arithmetic of a step, the memory it holds."""
+"""What a training run uses: the processor or GPU it runs on, the operations of a step, the memory that a step keeps."""
 
 import os
 import platform
@@ -12,11 +12,12 @@ from ..model import half_precision
 
 
 def describe_machine():
-    """The device that training will use, and the precision that ``FineTuneConfig(precision="auto")`` means on it.
+    """The device that training will use, and the precision that ``FineTuneConfig(precision="auto")`` selects on it.
 
     Returns:
-        pandas.DataFrame with a row per fact. On a GPU: name, memory (free and in all), compute capability, CUDA, driver
-        (where it can be read); on a CPU: its kind, cores, threads. Precision and torch's version on both.
+        pandas.DataFrame with a row per fact. On a GPU: name, memory (free and total), compute capability, CUDA version,
+        and the driver if it can be read; on a CPU: its architecture, cores and threads. On both, the precision and the
+        version of torch.
     """
     import pandas as pd
 
@@ -29,15 +30,15 @@ def describe_machine():
 
 
 def count_flops(model: nn.Module, batch: Mapping[str, torch.Tensor]) -> int:
-    """Floating-point operations of one training step's matrix products, forward and backward.
+    """Count the floating-point operations in the matrix products of one training step, forward and backward.
 
-    A multiplication and an addition count as two. What is not a matrix product (sums, softmax, the optimizer) is a few
-    per cent and left out.
+    A multiplication and an addition count as two operations. Everything else (sums, softmax, the optimizer) adds a few
+    per cent and is not counted.
 
     Args:
-        model: in training mode or not; its gradients are left as they are. On the device "meta" nothing is computed,
-            only counted; leave ``attention_mask`` out there. Elsewhere the kernel that works attention out in one go
-            may not be counted: on a CPU it is not.
+        model: in training mode or not; its gradients do not change. On the "meta" device the operations are counted
+            without being computed; leave out ``attention_mask`` there. On other devices, operations inside a fused
+            attention kernel may be missed; on a CPU they are.
         batch: the model's inputs, labels included.
     """
     from torch.utils.flop_counter import FlopCounterMode
@@ -49,20 +50,20 @@ def count_flops(model: nn.Module, batch: Mapping[str, torch.Tensor]) -> int:
 
 
 def saved_bytes(model: nn.Module, batch: Mapping[str, torch.Tensor]) -> dict[str, int]:
-    """Bytes that a forward pass keeps for the backward pass, the weights themselves left out.
+    """The bytes that a forward pass keeps for the backward pass, not counting the weights themselves.
 
     Args:
-        model: in training mode, so that dropout's masks are counted, too. May be on the device "meta".
+        model: in training mode, so that the masks of dropout are counted, too. It may be on the "meta" device.
         batch: the model's inputs, labels included.
 
     Returns:
-        ``"attention tables"``: tensors whose last two axes are both the sequence, one number per pair of tokens. Kernels
-        that work attention out in one go keep at most the mask of these. ``"activations"``: all the others.
+        ``"attention tables"``: tensors whose last two axes are both the sequence, with a number for each pair of tokens.
+        Of these, a fused attention kernel keeps the mask at most. ``"activations"``: all other tensors.
     """
     sequence = batch["input_ids"].size(1)
     own = {_storage(p) for p in model.parameters()} | {_storage(b) for b in model.buffers()}
     found: dict[int, tuple[str, int]] = {}
-    keep = []  # a freed tensor's address may be given to another: hold them while counting
+    keep = []  # holds the tensors while counting, because the address of a freed tensor may be used again
 
     def pack(tensor):
         if _storage(tensor) not in own:
@@ -77,7 +78,7 @@ def saved_bytes(model: nn.Module, batch: Mapping[str, torch.Tensor]) -> dict[str
 
 
 def _storage(tensor: torch.Tensor) -> int:
-    return tensor.untyped_storage()._cdata  # identity also where there is no memory behind it ("meta")
+    return tensor.untyped_storage()._cdata  # identifies the storage even on "meta", where it has no memory
 
 
 def _gpu_facts() -> dict[str, str]:
@@ -85,7 +86,7 @@ def _gpu_facts() -> dict[str, str]:
     free, total = torch.cuda.mem_get_info(0)
     facts = {
         "device": f"{gpu.name}" + (f", one of {torch.cuda.device_count()}" if torch.cuda.device_count() > 1 else ""),
-        "memory": f"{free / 2**30:.1f} GiB free of {total / 2**30:.1f}",
+        "memory": f"{free / 2**30:.1f} GiB free of {total / 2**30:.1f} GiB",
         "compute capability": f"{gpu.major}.{gpu.minor}",
         "CUDA": str(torch.version.cuda),
     }

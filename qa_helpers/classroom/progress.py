@@ -1,8 +1,8 @@
-"""Which exercises are done (``qa.progress()``): kept in one small file, so that every notebook and every kernel knows of the others.
+"""Which exercises are done (``qa.progress()``): saved in one small file that all notebooks and kernels share.
 
-The file is where ``QA_PROGRESS`` says, or in the home directory. ``QA_PROGRESS=off`` keeps nothing: so run the tests
-and whoever executes the notebooks to commit them. Nothing here raises because of the file: a checker must give its
-feedback whether or not a pass can be kept.
+``QA_PROGRESS`` names the file; by default it is in the home directory. ``QA_PROGRESS=off`` saves nothing; use it for
+tests and for executing notebooks that are to be committed. No problem with the file raises an error here, because a
+checker must give its feedback whether or not it can be saved.
 """
 
 import json
@@ -21,36 +21,36 @@ from .render import Html
 FORMAT = 1
 OFF = ("off", "0", "no", "false")
 _DRIVE = Path("/content/drive/MyDrive")  # in Colab, once Google Drive is mounted
-_PATIENCE = 5.0  # seconds to wait for another kernel that is writing
+_PATIENCE = 5.0  # seconds to wait while another kernel is writing
 
 
 def progress(lesson: int | None = None, reset: bool = False) -> Html:
-    """A table of the exercises that are done, with a bar for each lesson.
+    """Show which exercises are done, with a bar for each lesson.
 
-    A checker that passes keeps that by itself, for all notebooks and kernels, and later failures do not undo it.
+    Your progress is saved when a checker runs, and shared between notebooks. A failure does not undo an earlier pass.
 
     Args:
-        lesson: show the exercises of this lesson one by one (0 to 9); default: all lessons, a row each.
-        reset: forget everything. The old file is put aside beside the new one, not deleted.
+        lesson: show the exercises of this lesson one by one (0 to 9). The default shows a row for each lesson.
+        reset: start again from nothing. The old file is renamed, not deleted.
 
     Returns:
-        An object that a notebook shows as a table, and ``print`` as plain text.
+        An object that a notebook shows as a table and ``print`` as plain text.
 
     Raises:
-        ValueError: there is no such lesson, or the file cannot be put aside.
+        ValueError: there is no such lesson, or the old file cannot be renamed.
     """
     if lesson is not None and lesson not in LESSONS:
         raise ValueError(f"There is no lesson {lesson!r}; the lessons are {min(LESSONS)} to {max(LESSONS)}.")
     kept = _reset() if reset else _look()
     remarks = [_where(kept), *kept.remarks]
     if lesson is None:
-        return _table("What is done", [_lesson_row(number, kept) for number in LESSONS], remarks)
+        return _table("Your progress", [_lesson_row(number, kept) for number in LESSONS], remarks)
     rows = [_exercise_row(exercise, kept) for exercise in EXERCISES if exercise.lesson == lesson]
     return _table(f"Lesson {lesson:02d} · {LESSONS[lesson]}", rows, remarks)
 
 
 def record(exercise: str, passed: bool, share: float) -> str:
-    """Keep that a checker has run. Returns why it could not be kept, or "" (checkers call this; students need not)."""
+    """Save the result of a checker, which calls this itself. Returns the reason if it cannot be saved, otherwise ""."""
     path = progress_file()
     if path is None or _in_a_solution_notebook():
         return ""
@@ -68,13 +68,13 @@ def record(exercise: str, passed: bool, share: float) -> str:
             _save(path, kept.exercises | {exercise: entry})
             return " ".join(kept.remarks)
     except Timeout:
-        return f"not kept for qa.progress(): another program holds {path.name}. Run the cell again"
+        return f"not saved for qa.progress(): another program is using {path.name}. Run the cell again"
     except (OSError, ValueError, NotImplementedError) as error:  # a full disk; a file system without locks
-        return f"not kept for qa.progress(): {path} cannot be written ({_reason(error)}). Set QA_PROGRESS to a file that can"
+        return f"not saved for qa.progress(): cannot write {path} ({_reason(error)}). Set QA_PROGRESS to a file that can be written"
 
 
 def progress_file() -> Path | None:
-    """The file that progress is kept in; None where it is switched off or there is no home directory."""
+    """The file in which progress is saved; None if saving is switched off or there is no home directory."""
     named = os.environ.get("QA_PROGRESS", "").strip()
     if named.lower() in OFF:
         return None
@@ -83,42 +83,45 @@ def progress_file() -> Path | None:
         return path / "progress.json" if path.is_dir() or not path.suffix else path
     try:
         folder = _DRIVE if _DRIVE.is_dir() else Path.home()
-    except RuntimeError:  # no home directory, as for some users of a container
+    except RuntimeError:  # there is no home directory, as in some containers
         return None
     return folder / ("qa_helpers" if folder == _DRIVE else ".qa_helpers") / "progress.json"
 
 
 @dataclass
 class _Kept:
-    """What the file says: per exercise its ``tries``, best ``share`` and when it was ``passed`` first."""
+    """The content of the file: for each exercise its ``tries``, its best ``share`` and when it was first ``passed``."""
 
     path: Path | None = None
     exercises: dict[str, dict] = field(default_factory=dict)
     remarks: list[str] = field(default_factory=list)
-    blocked: bool = False  # the file is there and must not be written over
+    blocked: bool = False  # the file exists and must not be overwritten
 
 
 def _load(path: Path, put_aside: bool) -> _Kept:
     try:
         content = json.loads(path.read_text(encoding="utf-8"))
         if not isinstance(content, dict) or not isinstance(content.get("exercises"), dict):
-            raise ValueError("it is not a list of exercises")
+            raise ValueError("it contains no exercises")
         if content.get("format") != FORMAT:
-            remark = f"{path} has format {content.get('format')!r}, which this version of the course does not know; it is left as it is"
+            remark = f"{path} has format {content.get('format')!r}, which this version of the course does not know, so it is left unchanged"
             return _Kept(path, remarks=[remark], blocked=True)
         for name, entry in content["exercises"].items():
             if not isinstance(entry, dict) or not isinstance(entry.get("tries"), int) or not 0 <= entry["share"] <= 1:
-                raise ValueError(f"its entry for {name} is not one")
+                raise ValueError(f"its entry for {name} is damaged")
         return _Kept(path, content["exercises"])
     except FileNotFoundError:
         return _Kept(path)
     except (ValueError, KeyError, TypeError) as error:  # JSON and Unicode errors are ValueErrors
         if not put_aside:
-            remark = f"{path} cannot be read ({error}); the next exercise puts it aside and begins a new one"
+            remark = f"{path} cannot be read ({error}); the next exercise you check will rename it and start a new file"
             return _Kept(path, remarks=[remark], blocked=True)
         aside = _put_aside(path, "damaged")
         return _Kept(
-            path, remarks=[f"{path.name} could not be read ({error}); it is kept as {aside.name}, and a new one begins"]
+            path,
+            remarks=[
+                f"{path.name} could not be read ({error}); it is now called {aside.name}, and a new file was started"
+            ],
         )
 
 
@@ -140,7 +143,7 @@ def _look() -> _Kept:
     if path is None:
         return _Kept()
     try:
-        return _load(path, put_aside=False)  # reading needs no lock: the file is replaced, never written into
+        return _load(path, put_aside=False)  # reading needs no lock, because the file is replaced as a whole
     except OSError as error:
         return _Kept(path, remarks=[f"{path} cannot be read ({_reason(error)})"], blocked=True)
 
@@ -153,8 +156,8 @@ def _reset() -> _Kept:
         with FileLock(_lock(path), timeout=_PATIENCE):
             aside = _put_aside(path, "before-reset")
     except (Timeout, OSError, NotImplementedError) as error:
-        raise ValueError(f"{path} could not be put aside ({_reason(error)}), so nothing was forgotten.") from error
-    return _Kept(path, remarks=[f"all forgotten; what was there is kept as {aside.name}"])
+        raise ValueError(f"cannot rename {path} ({_reason(error)}), so your progress was not reset.") from error
+    return _Kept(path, remarks=[f"your progress was reset; the old file is now called {aside.name}"])
 
 
 def _lock(path: Path) -> Path:
@@ -166,16 +169,16 @@ def _reason(error: Exception) -> str:
 
 
 def _in_a_solution_notebook() -> bool:
-    """Whether this kernel runs a solution notebook (Jupyter names it): reading solutions is not solving."""
+    """Whether this kernel runs a solution notebook (Jupyter tells its name); running solutions is not solving."""
     return os.environ.get("JPY_SESSION_NAME", "").endswith("_solutions.ipynb")
 
 
 def _where(kept: _Kept) -> str:
     if kept.path is None:
-        return "Nothing is kept here: QA_PROGRESS is off, or there is no home directory."
+        return "Your progress is not saved here: QA_PROGRESS is off, or there is no home directory."
     if Path("/content").is_dir() and "COLAB_RELEASE_TAG" in os.environ and not kept.path.is_relative_to(_DRIVE):
-        return f"Kept in {kept.path}, which Colab deletes with its machine; mount Google Drive to keep it."
-    return f"Kept in {kept.path}."
+        return f"Saved in {kept.path}, which Colab deletes with the machine; mount Google Drive to keep it."
+    return f"Saved in {kept.path}."
 
 
 @dataclass
@@ -190,7 +193,7 @@ def _lesson_row(number: int, kept: _Kept) -> _Row:
     passed = sum(bool(kept.exercises.get(exercise.number, {}).get("passed")) for exercise in own)
     shares = [_share(kept.exercises.get(exercise.number, {})) for exercise in own]
     begun = sum(0 < share < 1 for share in shares)
-    said = f"{passed} of {len(own)}" + (f", {begun} begun" if begun else "")
+    said = f"{passed} of {len(own)}" + (f", {begun} started" if begun else "")
     return _Row(f"{number:02d} · {LESSONS[number]}", sum(shares) / len(own), said)
 
 
@@ -200,7 +203,7 @@ def _exercise_row(exercise: Exercise, kept: _Kept) -> _Row:
     if entry.get("passed"):
         said = f"✔ done on {entry['passed'][:10]}" if isinstance(entry["passed"], str) else "✔ done"
     else:
-        said = f"✘ {round(100 * share)} % right at best" if entry else "○ open"
+        said = f"✘ best try {round(100 * share)} % right" if entry else "○ open"
     return _Row(f"{exercise.number} {exercise.title} {'●' * exercise.level}{'○' * (3 - exercise.level)}", share, said)
 
 
@@ -211,7 +214,7 @@ def _share(entry: dict) -> float:
 def _table(title: str, rows: list[_Row], remarks: list[str]) -> Html:
     width = max(len(row.name) for row in rows)
     plain = [title, *(f"{row.name:<{width}}  {_bar(row.done)}  {row.said}" for row in rows), *remarks]
-    # The page's own colours carry the text; the bar is a border and a filling of the same colour, so it needs no theme.
+    # Text, border and bar have the page's own text colour, which suits light and dark themes.
     cell = "padding:0.15em 0.8em 0.15em 0;text-align:left"
     body = "".join(
         f'<tr><th scope="row" style="{cell};font-weight:normal">{escape(row.name)}</th>'

@@ -1,20 +1,22 @@
-"""HTML for lessons: texts with their tokens made visible. Everything that comes from data is escaped.
+"""HTML for lessons: texts with their tokens made visible. All text that comes from data is escaped.
 
-Colours are half transparent over the page's own background and the text keeps the page's own colour, so that light and
-dark themes both read well; borders repeat what the colours say.
+Colours are half transparent over the page's own background, and text keeps the page's own colour, so that light and dark
+themes are both easy to read. Borders and captions repeat what the colours say.
 """
 
 from collections.abc import Iterable, Sequence
 from html import escape
 
-# Blue for the question, orange for the context (Okabe and Ito): two strengths, so that neighbouring tokens differ.
-_HUES = {0: "0, 114, 178", 1: "230, 159, 0"}
+from ..figures.colours import ANSWER, ANSWER_EDGE, QUESTION, WINDOW, rgb
+
+# A hue for the question and one for the context, as in all figures; two strengths, so that neighbouring tokens differ.
+_HUES = {0: rgb(QUESTION), 1: rgb(WINDOW)}
 _STRENGTHS = (0.20, 0.42)
 _NAMES = {0: "question", 1: "context"}
 
 
 class Html:
-    """A piece of HTML that a notebook shows, with a plain text that says the same where no HTML is shown."""
+    """A piece of HTML for a notebook to show, with a plain text that says the same where HTML is not shown."""
 
     def __init__(self, html: str, plain: str):
         self.html, self.plain = html, plain
@@ -34,21 +36,21 @@ def offset_ruler(
     tokens: Sequence[str],
     highlight: tuple[int, int] | None = None,
 ) -> Html:
-    """The text of a pair with every token's characters as a coloured span: the offset mapping, drawn over the text.
+    """The text of a pair with every token's characters in colour: the offset mapping, drawn over the text.
 
-    Question and context have a hue each; neighbouring tokens differ in strength and have a border between them.
-    Characters without a colour belong to no token. Special tokens cover no characters, so they stand apart, in dashed
-    boxes without text of the example's. Pointing at a token shows its number, text and offsets.
+    The question is pink and the context is sky blue. Neighbouring tokens differ in strength and have a border between
+    them. Characters without colour belong to no token. Special tokens cover no characters of the texts, so they appear
+    in dashed boxes of their own. Point at a token to see its number, text and offsets.
 
     Args:
         question, context: the texts that were tokenized.
         offsets: (tokens, 2), characters [start, end) of the question or context.
-        sequence_ids: (tokens,), 0 for question tokens, 1 for context tokens, None for special ones.
+        sequence_ids: (tokens,), 0 for question tokens, 1 for context tokens, None for special tokens.
         tokens: (tokens,), the tokens' text.
-        highlight: characters [start, end) of the context to underline, such as an answer.
+        highlight: characters [start, end) of the context to mark, such as an answer.
 
     Returns:
-        :class:`Html`; as a cell's last expression it shows the ruler.
+        :class:`Html`; as the last expression of a cell, it shows the ruler.
     """
     texts = {0: question, 1: context}
     rows, plain = [], []
@@ -69,8 +71,12 @@ def offset_ruler(
         pieces = _pieces(texts[side], spans, highlight if side == 1 else None)
         body = "".join(_piece(texts[side], side, tokens, *piece) for piece in pieces)
         before = _chips(leading) if side == 0 else ""
+        caption = f"{_NAMES[side]}, {len(spans)} tokens"
+        if side == 1 and highlight:
+            caption += f"; underlined in yellow: characters [{highlight[0]}, {highlight[1]})"
         rows.append(
-            f'<div style="margin:0.5em 0"><div style="font-size:80%;opacity:0.75">{_NAMES[side]}, {len(spans)} tokens</div>'
+            f'<div style="margin:0.5em 0"><div style="font-size:80%;line-height:1.4;padding-left:0.4em;'
+            f'border-left:1em solid rgb({_HUES[side]})">{caption}</div>'
             f'{before}<span class="qa-text" style="white-space:pre-wrap">{body}</span>{_chips(trailing[side])}</div>'
         )
         cut = "|".join(texts[side][start:end] for _, start, end in spans)
@@ -79,7 +85,7 @@ def offset_ruler(
 
 
 def _pieces(text: str, spans, highlight) -> Iterable[tuple[int, int, list[tuple[int, int, int]], int, bool]]:
-    """The text cut at every token's border: (start, end, tokens there, how many tokens began before, highlighted)."""
+    """The text cut at every token's edge: (start, end, tokens there, how many tokens ended before it, highlighted)."""
     low, high = highlight or (0, 0)
     borders = {0, len(text), low, high} | {edge for _, start, end in spans for edge in (start, end)}
     borders = sorted(edge for edge in borders if 0 <= edge <= len(text))
@@ -91,13 +97,15 @@ def _pieces(text: str, spans, highlight) -> Iterable[tuple[int, int, list[tuple[
 
 def _piece(text: str, side: int, tokens: Sequence[str], start: int, end: int, here, order: int, marked: bool) -> str:
     styles, title = [], ""
+    if here or marked:
+        hue = rgb(ANSWER) if marked else _HUES[side]
+        styles.append(f"background:rgba({hue},{_STRENGTHS[order % 2]})")
     if here:
-        styles.append(f"background:rgba({_HUES[side]},{_STRENGTHS[order % 2]})")
         if start == here[0][1]:
             styles.append(f"border-left:2px solid rgb({_HUES[side]})")
         title = "; ".join(f"token {k}: {tokens[k]} ({a}, {b})" for k, a, b in here)
     if marked:
-        styles.append("border-bottom:3px solid currentColor")
+        styles.append(f"border-bottom:3px solid {ANSWER_EDGE}")
     styles.append("padding:0.15em 0")
     label = f' title="{escape(title)}"' if title else ""
     return f'<span style="{";".join(styles)}"{label}>{escape(text[start:end])}</span>'

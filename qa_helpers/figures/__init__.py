@@ -1,1 +1,1 @@
-"""The lessons' figures: one style, a file per lesson that has them."""
+"""The lessons' figures: one style, one colour for each meaning, a file for each group of lessons."""

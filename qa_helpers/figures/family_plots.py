@@ -1,4 +1,4 @@
-"""Figures of the families: where their parameters sit, what DeBERTa's scores are made of, and how they compare."""
+"""Figures of the families: where their parameters are, what DeBERTa's attention scores consist of, how they compare."""
 
 from collections.abc import Mapping, Sequence
 
@@ -8,7 +8,7 @@ from matplotlib.ticker import NullFormatter, ScalarFormatter
 
 from .plots import BLUE, GREEN, GREY, ORANGE, PINK, SKY, figure
 
-# A colour and a marker for each family, the same in every figure.
+# One colour and one marker for each family, in every figure.
 STYLES = {
     "BERT": (BLUE, "o"),
     "DistilBERT": (SKY, "v"),
@@ -19,10 +19,10 @@ STYLES = {
 
 
 def plot_parameters(panels: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Figure:
-    """How many numbers a model has, and where: a stacked bar per model.
+    """How many parameters each model has, and in which of its parts: a stacked bar per model.
 
     Args:
-        panels: title → model → part → number of parameters. Every model of a panel has the same parts.
+        panels: title → model → part → number of parameters. All models of a panel have the same parts.
     """
     drawn, axes = figure(9.0, 2.9, columns=len(panels), squeeze=False)
     for panel, (title, models) in zip(axes[0], panels.items()):
@@ -42,10 +42,10 @@ def plot_parameters(panels: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Fi
 
 
 def plot_score_parts(tokens: Sequence[str], parts: Mapping[str, object]) -> Figure:
-    """What an attention score is made of: a map per part, on one scale of colours, and their sum at the right.
+    """What an attention score consists of: a map for each part and, on the right, their sum, all on one colour scale.
 
     Args:
-        tokens: (sequence,) the tokens' text; rows look at columns.
+        tokens: (sequence,) the tokens' text; the tokens of the rows attend to those of the columns.
         parts: name → (sequence, sequence) tensor or array. The sum is computed here.
 
     Raises:
@@ -66,17 +66,17 @@ def plot_score_parts(tokens: Sequence[str], parts: Mapping[str, object]) -> Figu
         for spine in panel.spines.values():
             spine.set_visible(False)
     axes[0].set_yticks(range(len(tokens)), tokens, fontsize=8)
-    axes[0].set_ylabel("looking")
-    drawn.supxlabel("looked at", fontsize=10)
+    axes[0].set_ylabel("token that attends")
+    drawn.supxlabel("token attended to", fontsize=10)
     drawn.colorbar(image, ax=list(axes), shrink=0.8, label="score")
     return drawn
 
 
 def plot_live(histories: Mapping[str, Sequence[dict]]) -> Figure:
-    """Fine-tuning runs side by side: training loss and EM against seconds, a curve per family.
+    """Several fine-tuning runs: training loss (left) and EM (right) against seconds, a curve per family.
 
     Args:
-        histories: family → ``FineTuneResult.history``. Runs that were not scored on the way have no curve at the right.
+        histories: family → ``FineTuneResult.history``. Runs that were not scored on the way have no curve on the right.
     """
     drawn, (left, right) = figure(9.0, 3.2, columns=2)
     for name, history in histories.items():
@@ -94,27 +94,28 @@ def plot_live(histories: Mapping[str, Sequence[dict]]) -> Figure:
 
 
 def plot_spread(runs, parameters: Mapping[str, int]) -> Figure:
-    """EM and F1 of several seeds, against the time and the parameters that they took.
+    """EM and F1 of several seeds against training time (left) and number of parameters (right).
 
     Args:
         runs: table with a row per run and the columns ``family``, ``exact_match``, ``f1``, ``seconds``.
-        parameters: family → number of parameters. Families at nearly the same place are drawn beside each other.
+        parameters: family → number of parameters.
     """
     drawn, axes = figure(9.0, 5.2, rows=2, columns=2, sharex="col", sharey="row")
     of_family = dict(list(runs.groupby("family", sort=False)))
     seconds = {name: own["seconds"].mean() for name, own in of_family.items()}
     millions = {name: parameters[name] / 1e6 for name in of_family}
     for column, places in enumerate((seconds, millions)):
-        for name, place in _side_by_side(places).items():
+        for name, place in places.items():
             color, marker = STYLES[name]
             for row, score in enumerate(("exact_match", "f1")):
                 values, panel = of_family[name][score], axes[row][column]
                 panel.vlines(place, values.min(), values.max(), color=color, linewidth=3, alpha=0.4)
                 panel.plot([place] * len(values), values, ".", color=color, markersize=4)
-                panel.plot(place, values.mean(), marker, color=color, markersize=8, label=name)
+                panel.plot(place, values.mean(), marker, color=color, markersize=8, alpha=0.85, label=name)
         axes[1][column].set_xlim(0, 1.12 * max(places.values()))
-    axes[0][0].set_ylabel("EM")
-    axes[1][0].set_ylabel("F1")
+    for row, name in enumerate(("EM", "F1")):
+        low = axes[row][0].get_ylim()[0]
+        axes[row][0].set_ylabel(name if low <= 0 else f"{name} (axis begins at {low:.0f})")
     axes[1][0].set_xlabel("seconds of training (processor time)")
     axes[1][1].set_xlabel("millions of parameters")
     by_name = dict(zip(*reversed(axes[0][0].get_legend_handles_labels())))
@@ -123,21 +124,8 @@ def plot_spread(runs, parameters: Mapping[str, int]) -> Figure:
     return drawn
 
 
-def _side_by_side(places: Mapping[str, float], gap: float = 0.035) -> dict[str, float]:
-    """Places in ascending order, pushed apart to ``gap`` (a share of the largest) where they nearly coincide."""
-    ordered = sorted(places, key=places.get)
-    moved = np.array([places[name] for name in ordered])
-    least = gap * moved.max()
-    for _ in range(50):
-        for k in np.flatnonzero(np.diff(moved) < least - 1e-12):
-            short = (least - (moved[k + 1] - moved[k])) / 2
-            moved[k] -= short
-            moved[k + 1] += short
-    return dict(zip(ordered, moved))
-
-
 def plot_published(scores: Mapping[str, Mapping], parameters: Mapping[str, int]) -> Figure:
-    """Published F1 (filled) and EM (open) against the number of parameters, on a logarithmic axis.
+    """Published F1 (filled markers) and EM (open markers) against the number of parameters, on a logarithmic axis.
 
     Args:
         scores: family → ``exact_match`` (or None) and ``f1``.

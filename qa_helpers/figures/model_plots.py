@@ -1,30 +1,33 @@
-"""Figures of the model's inside: embeddings, attention, gradients, and a batch learnt by heart."""
+"""Figures of the inside of a model: embeddings, attention, gradients, and one batch that is overfitted."""
 
 from collections.abc import Mapping, Sequence
 
 import numpy as np
 from matplotlib.figure import Figure
 
-from .plots import BLUE, GREEN, INK, ORANGE, PALETTE, SKY, figure
+from .plots import ANSWER, END, INK, PALETTE, PLAIN, START, figure, shade_answer
 
 
-def plot_embedding_sum(tokens: Sequence[str], parts: Mapping[str, object], dimensions: int = 24) -> Figure:
-    """The vectors that a model adds up for its input, and their sum: a panel each, on one scale of colours.
+def plot_embedding_sum(
+    tokens: Sequence[str], parts: Mapping[str, object], dimensions: int = 24, bold: Sequence[int] = ()
+) -> Figure:
+    """The vectors that a model adds up for its input, and their sum: one panel each, on one colour scale.
 
     Args:
-        tokens: (sequence,) the tokens' text, drawn at the left.
+        tokens: (sequence,) the tokens' text, written at the left.
         parts: name → (sequence, hidden) tensor or array. The sum is computed here.
         dimensions: how many numbers of each vector are drawn.
+        bold: rows whose tokens are written in bold.
 
     Raises:
-        ValueError: a part has not one row per token.
+        ValueError: a part does not have one row per token.
     """
     arrays = {name: _array(part) for name, part in parts.items()}
     for name, part in arrays.items():
         if part.ndim != 2 or len(part) != len(tokens):
-            raise ValueError(f"{name!r} has shape {part.shape} for {len(tokens)} tokens: a row for each is wanted")
+            raise ValueError(f"{name!r} has shape {part.shape} for {len(tokens)} tokens: it needs one row for each")
     arrays["their sum"] = sum(arrays.values())
-    # One scale for all: the largest hundredth may be cut off, so that a single giant does not make the rest pale.
+    # One scale for all panels. It leaves out the largest hundredth, so that one huge value does not make all others pale.
     limit = max(float(np.percentile(np.abs(part[:, :dimensions]), 99)) for part in arrays.values()) or 1.0
     drawn, axes = figure(9.0, 0.9 + 0.16 * len(tokens), columns=len(arrays), sharey=True)
     signs = ["", *["+"] * (len(parts) - 1), "="]
@@ -36,12 +39,16 @@ def plot_embedding_sum(tokens: Sequence[str], parts: Mapping[str, object], dimen
         for spine in panel.spines.values():
             spine.set_visible(False)
     axes[0].set_yticks(range(len(tokens)), tokens, fontsize=8)
+    for row in bold:
+        axes[0].get_yticklabels()[row].set_fontweight("bold")
     drawn.supxlabel("number within the vector", fontsize=10)
     drawn.colorbar(image, ax=list(axes), shrink=0.6, label="value")
     return drawn
 
 
-def plot_attention(weights, row_tokens: Sequence[str], column_tokens: Sequence[str], title: str = "") -> Figure:
+def plot_attention(
+    weights, row_tokens: Sequence[str], column_tokens: Sequence[str], title: str = "", marked: Sequence[int] = ()
+) -> Figure:
     """One attention head as a map: how much of each row's weight goes to each column.
 
     Args:
@@ -49,6 +56,7 @@ def plot_attention(weights, row_tokens: Sequence[str], column_tokens: Sequence[s
             tokens that are not drawn; its sum is written at the right.
         row_tokens: (rows,) the tokens that look.
         column_tokens: (columns,) the tokens that are looked at.
+        marked: columns whose tokens are highlighted in the answer's colour.
 
     Raises:
         ValueError: the weights' shape is not (rows, columns).
@@ -63,6 +71,8 @@ def plot_attention(weights, row_tokens: Sequence[str], column_tokens: Sequence[s
     image = axes.imshow(values, cmap="Blues", vmin=0, aspect="auto")
     axes.set_xticks(range(len(column_tokens)), column_tokens, rotation=90)
     axes.set_yticks(range(len(row_tokens)), row_tokens)
+    for column in marked:
+        axes.get_xticklabels()[column].set(bbox={"facecolor": (ANSWER, 0.6), "edgecolor": "none", "pad": 1.5})
     axes.set(xlabel="looked at", ylabel="looking", title=title)
     axes.tick_params(length=0)
     for row, total in enumerate(values.sum(axis=1)):
@@ -78,50 +88,92 @@ def plot_gradients(
     input_gradient,
     span: tuple[int, int] | None = None,
 ) -> Figure:
-    """What one window's loss asks for: above, of each logit; below, of each token's input vector.
+    """Gradients of the loss for one window: above, in each logit; below, in each token's input vector.
 
     Args:
         tokens: (sequence,) the tokens' text.
-        start_gradient, end_gradient: (sequence,) gradients of the loss in the logits. Bars below zero: raise it.
-        input_gradient: (sequence, hidden) gradient in the vectors that enter the encoder; its length is drawn.
-        span: tokens of the answer, end inclusive, shaded.
+        start_gradient, end_gradient: (sequence,) gradients in the logits. A step raises those with bars below zero.
+        input_gradient: (sequence, hidden) gradient in the vectors that enter the encoder; its norm is drawn.
+        span: first and last token of the answer (inclusive), shaded.
     """
     positions = np.arange(len(tokens))
     drawn, (upper, lower) = figure(max(6.0, 0.27 * len(tokens)), 4.4, rows=2, sharex=True)
-    upper.bar(positions - 0.2, _array(start_gradient), 0.4, color=BLUE, label="start logit")
-    upper.bar(positions + 0.2, _array(end_gradient), 0.4, color=ORANGE, label="end logit")
+    upper.bar(positions - 0.2, _array(start_gradient), 0.4, color=START, label="start logit")
+    upper.bar(positions + 0.2, _array(end_gradient), 0.4, color=END, label="end logit")
     upper.axhline(0, color=INK, linewidth=0.8)
     upper.set_ylabel("gradient in the logit")
-    lower.bar(positions, np.linalg.norm(_array(input_gradient), axis=-1), 0.7, color=SKY)
-    lower.set_ylabel("length of the gradient\nin the input vector")
-    lower.set_xticks(positions, tokens, rotation=90)
-    lower.set_xlim(-0.7, len(tokens) - 0.3)
-    for panel in (upper, lower):
-        if span is not None:
-            label = "answer" if panel is upper else None
-            panel.axvspan(span[0] - 0.5, span[1] + 0.5, color=GREEN, alpha=0.18, zorder=0, label=label, linewidth=0)
+    _draw_norms(lower, input_gradient)
+    lower.set_ylabel("norm of the gradient\nin the input vector")
+    _name_tokens(lower, tokens)
+    if span is not None:
+        shade_answer(upper, *span)
+        shade_answer(lower, *span, label=None)
     upper.legend(loc="lower right", bbox_to_anchor=(1, 1), ncols=3, borderaxespad=0.1)
     return drawn
 
 
+def plot_input_gradients(
+    tokens: Sequence[str], gradients: Mapping[str, object], span: tuple[int, int] | None = None
+) -> Figure:
+    """Norms of several gradients in the same tokens' input vectors: one panel each, each with its own scale.
+
+    Args:
+        tokens: (sequence,) the tokens' text.
+        gradients: what the gradient is of → (sequence, hidden).
+        span: first and last token of the answer (inclusive), shaded.
+
+    Raises:
+        ValueError: a gradient does not have one row per token.
+    """
+    for name, gradient in gradients.items():
+        if len(gradient) != len(tokens):
+            raise ValueError(f"{name!r} has {len(gradient)} rows for {len(tokens)} tokens: it needs one for each")
+    size = (max(6.0, 0.27 * len(tokens)), 0.9 + 1.15 * len(gradients))
+    drawn, panels = figure(*size, rows=len(gradients), sharex=True, squeeze=False)
+    for panel, (name, gradient) in zip(panels[:, 0], gradients.items()):
+        _draw_norms(panel, gradient)
+        if span is not None:
+            shade_answer(panel, *span, label=None)
+        panel.set_title(name, fontsize=10)
+    _name_tokens(panels[-1, 0], tokens)
+    drawn.supylabel("norm of the gradient in the input vector", fontsize=10)
+    return drawn
+
+
 def plot_overfitting(losses: Mapping[str, Sequence[float]], target: float, floor: float | None = None) -> Figure:
-    """The loss of one batch, shown again and again, on a logarithmic scale: a curve per way of training.
+    """The loss of one batch that is trained on again and again, a curve per way of training.
+
+    The same curves twice: on a linear scale, where the first steps show, and on a logarithmic one, where the target does.
 
     Args:
         losses: way → loss (nats) before each optimizer step.
         target: the loss that a sound model gets below.
         floor: a loss that one of the ways cannot get below.
     """
-    drawn, axes = figure(7.0, 3.0)
-    for color, (name, values) in zip(PALETTE, losses.items()):
-        axes.plot(range(len(values)), values, color=color, label=name)
-    axes.axhline(target, color=INK, linewidth=1, linestyle="--", label=f"target, {target:g}")
-    if floor is not None:
-        axes.axhline(floor, color=INK, linewidth=1, linestyle=":", label=f"floor, {floor:.2f}")
-    axes.set_yscale("log")
-    axes.set(xlabel="optimizer step", ylabel="loss of the batch")
-    axes.legend(loc="center right")
+    drawn, panels = figure(8.0, 3.2, columns=2)
+    for axes in panels:
+        for color, (name, values) in zip(PALETTE, losses.items()):
+            axes.plot(range(len(values)), values, color=color, linewidth=2, label=name)
+        axes.axhline(target, color=INK, linewidth=1, linestyle="--", label=f"target, {target:g}")
+        if floor is not None:
+            axes.axhline(floor, color=INK, linewidth=1, linestyle=":", label=f"floor, {floor:.2f}")
+        axes.set_xlabel("optimizer step")
+    panels[0].set(ylabel="loss of the batch", title="linear scale", ylim=(0, None))
+    panels[1].set(yscale="log", title="logarithmic scale")
+    handles, labels = panels[0].get_legend_handles_labels()
+    drawn.legend(handles, labels, loc="outside lower center", ncols=len(labels))
     return drawn
+
+
+def _draw_norms(axes, gradient) -> None:
+    """A bar for the norm of each row."""
+    norms = np.linalg.norm(_array(gradient), axis=-1)
+    axes.bar(np.arange(len(norms)), norms, 0.7, color=PLAIN)
+
+
+def _name_tokens(axes, tokens: Sequence[str]) -> None:
+    axes.set_xticks(range(len(tokens)), tokens, rotation=90)
+    axes.set_xlim(-0.7, len(tokens) - 0.3)
 
 
 def _array(values) -> np.ndarray:

@@ -1,4 +1,4 @@
-"""Figures of training: the schedule, padding, a curve that grows while a model trains, runs beside each other, memory."""
+"""Figures of training: the schedule, padding, a curve that grows while a model trains, runs compared, memory."""
 
 import sys
 import time
@@ -12,35 +12,52 @@ from tqdm.auto import tqdm
 from transformers import TrainerCallback
 
 from ..engine.progress_bars import in_kernel
-from .plots import BLUE, GREEN, GREY, INK, ORANGE, PALETTE, PINK, RED, SKY, figure, plot_history
+from .plots import (
+    BLUE,
+    EM,
+    F1,
+    GREEN,
+    GREY,
+    INK,
+    ORANGE,
+    PADDING,
+    PALETTE,
+    PINK,
+    PLAIN,
+    RED,
+    SKY,
+    WINDOW,
+    figure,
+    plot_history,
+)
 
 _STYLES = ("-", "--", ":", "-.")
 _MARKERS = ("o", "s", "^", "D")
 
 
 class LiveCurve(TrainerCallback):
-    """Draws loss, EM and F1 while a model trains; give it to ``fine_tune(..., callbacks=[LiveCurve()])``.
+    """Draw loss, EM and F1 while a model trains; pass it to ``fine_tune(..., callbacks=[LiveCurve()])``.
 
-    In a notebook one figure is redrawn in its place. Where no figure can be shown (a script, a terminal) each entry of
-    the history becomes a line of text.
+    In a notebook, one figure is redrawn in place. Where no figure can be shown (in a script or a terminal), each entry
+    of the history becomes a line of text.
 
     Args:
-        pause: seconds between two redrawings at least; the last one is never left out.
-        text: True forces lines of text, False a figure; None finds out.
+        pause: the least time between two redraws, in seconds; scores and the end of training are always drawn.
+        text: True prints lines of text, False draws a figure, None chooses what this place can show.
     """
 
     def __init__(self, pause: float = 1.0, text: bool | None = None):
         self.pause, self.text = pause, not in_kernel() if text is None else text
         self.rows: Sequence[dict] = []
         self.steps = 0
-        self._shown = None  # the handle of the displayed figure
+        self._shown = None  # the handle through which the displayed figure is updated
         self._drawn_rows, self._drawn_at = 0, -float("inf")
 
     def on_history(self, rows: Sequence[dict], steps: int) -> None:
-        """Called by ``fine_tune`` at each new row of the history."""
+        """Take the history so far; ``fine_tune`` calls this for each new row."""
         self.rows, self.steps = rows, steps
         if self.text:
-            tqdm.write(_line(rows[-1], steps))  # prints it above the bar of the training, if one is shown
+            tqdm.write(_line(rows[-1], steps))  # unlike print, it does not break the progress bar below
             sys.stdout.flush()
         elif "f1" in rows[-1] or time.perf_counter() - self._drawn_at >= self.pause:
             self._draw()
@@ -70,10 +87,10 @@ def _line(row: dict, steps: int) -> str:
 
 
 def plot_schedule(rates: Mapping[str, Sequence[float]]) -> Figure:
-    """The learning rate of every optimizer step, a curve per schedule.
+    """The learning rate at every optimizer step, a curve for each schedule.
 
     Args:
-        rates: name → learning rate at step 0, 1, 2, ….
+        rates: name → learning rates at steps 0, 1, 2, ….
     """
     drawn, axes = figure(7.0, 2.8)
     for k, (name, values) in enumerate(rates.items()):
@@ -86,11 +103,11 @@ def plot_schedule(rates: Mapping[str, Sequence[float]]) -> Figure:
 
 
 def plot_padded_batches(ways: Mapping[str, Sequence[Sequence[int]]], max_length: int | None = None) -> Figure:
-    """Some batches as they go through the model, a panel per way to pad: text and padding, a bar per window.
+    """Some batches as they enter the model: a bar of text and padding per window, a panel per way of padding.
 
     Args:
-        ways: name → batches, each the lengths of its windows in tokens. A batch is padded to its longest window.
-        max_length: tokens to which the *first* way pads all of its batches instead.
+        ways: name → batches, each a list of its windows' lengths in tokens. A batch is padded to its longest window.
+        max_length: length in tokens to which the *first* way pads all of its batches instead.
     """
     drawn, axes = figure(9.0, 2.9, columns=len(ways), sharex=True, sharey=True, squeeze=False)
     for column, (panel, (name, batches)) in enumerate(zip(axes[0], ways.items())):
@@ -99,8 +116,8 @@ def plot_padded_batches(ways: Mapping[str, Sequence[Sequence[int]]], max_length:
             wide = max_length if max_length and column == 0 else max(lengths)
             rows = np.arange(row, row + len(lengths))
             names = ("text", "padding") if column == number == 0 else (None, None)
-            panel.barh(rows, lengths, 1.0, color=BLUE, label=names[0])
-            panel.barh(rows, [wide - n for n in lengths], 1.0, left=lengths, color=ORANGE, label=names[1])
+            panel.barh(rows, lengths, 1.0, color=WINDOW, label=names[0])
+            panel.barh(rows, [wide - n for n in lengths], 1.0, left=lengths, color=PADDING, label=names[1])
             row += len(lengths) + 2  # a gap between batches
         panel.set(title=name, xlabel="tokens")
     axes[0][0].set(ylabel="windows, batch by batch", yticks=[])
@@ -110,17 +127,17 @@ def plot_padded_batches(ways: Mapping[str, Sequence[Sequence[int]]], max_length:
 
 
 def plot_runs(histories: Mapping[str, Sequence[dict]], right: str = "scores") -> Figure:
-    """Several runs in one picture: training loss at the left, scores or the learning rate at the right.
+    """Several runs in one figure: training loss on the left, scores or the learning rate on the right.
 
     Args:
         histories: name → ``FineTuneResult.history``.
-        right: ``"scores"`` (EM dashed, F1 solid) or ``"learning_rate"``.
+        right: ``"scores"`` (F1 solid, EM dashed) or ``"learning_rate"``.
 
     Raises:
-        ValueError: ``right`` is neither.
+        ValueError: ``right`` is something else.
     """
     if right not in ("scores", "learning_rate"):
-        raise ValueError(f"right is 'scores' or 'learning_rate', got {right!r}")
+        raise ValueError(f"right must be 'scores' or 'learning_rate', got {right!r}")
     drawn, (losses, other) = figure(8.5, 3.1, columns=2)
     for k, (name, history) in enumerate(histories.items()):
         style = {"color": PALETTE[k]}
@@ -149,15 +166,15 @@ def plot_runs(histories: Mapping[str, Sequence[dict]], right: str = "scores") ->
 
 
 def plot_seeds(scores: Mapping[str, Mapping[int, float]], xlabel: str = "score on validation") -> Figure:
-    """The same training with several seeds: a dot per run, a line at the mean, a band from worst to best.
+    """The same training with several seeds: a dot per run, a line at the mean, a band from the worst to the best run.
 
     Args:
-        scores: group of runs → seed → score in 0..100.
+        scores: name of the row, such as "F1" → seed → score in 0..100.
     """
     drawn, axes = figure(6.5, 2.6)
-    for row, by_seed in enumerate(scores.values()):
+    for row, (name, by_seed) in enumerate(scores.items()):
         values = list(by_seed.values())
-        color = PALETTE[row]
+        color = {"F1": F1, "EM": EM}.get(name, PLAIN)
         axes.barh(row, max(values) - min(values), 0.5, left=min(values), color=color, alpha=0.25)
         axes.scatter(values, [row] * len(values), color=color, zorder=3)
         axes.vlines(float(np.mean(values)), row - 0.3, row + 0.3, color=INK, linewidth=1.5)
@@ -167,16 +184,18 @@ def plot_seeds(scores: Mapping[str, Mapping[int, float]], xlabel: str = "score o
     every = [value for by_seed in scores.values() for value in by_seed.values()]
     room = max(1.0, 0.12 * (max(every) - min(every)))
     axes.set_yticks(range(len(scores)), list(scores))
-    axes.set(xlabel=xlabel, ylim=(len(scores) - 0.4, -0.75), xlim=(min(every) - room, max(every) + room))
+    low = max(min(every) - room, 0)
+    note = "" if low == 0 else f" (the axis begins at {low:.0f})"
+    axes.set(xlabel=f"{xlabel}{note}", ylim=(len(scores) - 0.4, -0.75), xlim=(low, max(every) + room))
     return drawn
 
 
 def plot_memory(parts: Mapping[str, Mapping[str, float]], limits: Mapping[str, float] | None = None) -> Figure:
-    """Memory of training, a stacked bar per setting; dashed lines where the memory of a device ends.
+    """The memory that training takes, a stacked bar per setting; a dashed line marks the memory of each device.
 
     Args:
         parts: setting → part (weights, gradients, …) → bytes.
-        limits: device → bytes.
+        limits: device → its memory in bytes.
     """
     names = list(dict.fromkeys(name for by_part in parts.values() for name in by_part))
     colors = dict(zip(names, (BLUE, SKY, GREEN, ORANGE, PINK, RED, GREY)))

@@ -44,7 +44,7 @@ def test_03_windows_follow_the_sliders(run_lesson, pictures, check_time):
         widget.keep_pictures(pictures)
         told, bars = widget.read(), widget.drawing()
         widget.slider("max_length").press("End")
-        expect(widget.view).to_contain_text("1 feature of max_length")
+        expect(widget.view).to_contain_text("1 feature at max_length")
         assert widget.drawing() != bars
         widget.slider("stride").press("Home")
         expect(widget.view).to_contain_text("stride 0")
@@ -118,7 +118,7 @@ def test_09_a_document_of_ones_own(run_lesson, pictures):
         beginning = " ".join(document.inner_text().split()[:6])
         form.control("Answer").fill(beginning)
         expect(document.locator("mark").first).to_have_text(beginning)
-        expect(form.control("Place")).not_to_have_value("")  # an empty menu would say nothing
+        expect(form.control("Occurrence")).not_to_have_value("")  # an empty menu would say nothing
         form.root.get_by_role("button", name="Add").click()
         expect(form.view).to_contain_text(f"{done + 1} of ")
         form.keep_pictures(pictures)

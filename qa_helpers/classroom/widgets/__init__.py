@@ -1,8 +1,8 @@
-"""Widgets: things to move and type into, one module each.
+"""Widgets: controls to move and fields to type into, one module for each widget.
 
-Every widget is a thin shell over a *pure function* that returns :class:`qa_helpers.classroom.render.Html`. The function is what is
-tested, and what a notebook shows beside the widget for those who only read (GitHub and paper show no widgets). Text of
-data and users is escaped, and a redraw is HTML and SVG only, so that a slider is answered at once.
+Every widget is a thin shell around a *pure function* that returns :class:`qa_helpers.classroom.render.Html`. The tests
+call this function, and notebooks show its result next to the widget for those who only read (GitHub and paper show no
+widgets). All text from data and users is escaped. A redraw produces HTML and SVG only, so that a slider responds at once.
 """
 
 from .annotate import Annotator, annotation_view

@@ -1,7 +1,8 @@
-"""What the views are made of: texts with marked characters, rows of tokens, messages. Everything is escaped here.
+"""What the views are made of: texts with marked characters, rows of tokens, legends, messages. All text is escaped here.
 
-Colours are half transparent over the page's own background, and text keeps the page's own colour, so that light and dark
-themes both read well. A border or a word repeats what a colour says.
+Colours mean what they mean in the figures (``figures.colours``). They are half transparent over the page's own
+background, and text keeps the page's own colour, so that light and dark themes are both easy to read. A border, a number
+or a word repeats what a colour says.
 """
 
 from bisect import bisect_left
@@ -9,23 +10,36 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from html import escape
 
+from ...figures.colours import ANSWER, ANSWER_EDGE, GREY, LOST, PLAIN, rgb
 from ..render import Html
 
-# Okabe and Ito's palette, as in the figures.
-BLUE, ORANGE, GREEN, RED, GREY = "0, 114, 178", "230, 159, 0", "0, 158, 115", "213, 94, 0", "128, 128, 128"
 FAINT, CLEAR = 0.20, 0.42
-ANSWER = f"color:inherit;background:rgba({GREEN}, {CLEAR});border-bottom:3px solid rgb({GREEN})"
 SMALL = "font-size:85%"
 
 
-def tint(hue: str, strength: float = FAINT) -> str:
-    """A background that text in the page's own colour stays readable on."""
-    return f"background:rgba({hue}, {strength})"
+def tint(color: str, strength: float = FAINT) -> str:
+    """A background on which text in the page's own colour stays readable."""
+    return f"background:rgba({rgb(color)}, {strength})"
+
+
+# The style of an answer in a text. The edge is for those who do not see the yellow.
+THE_ANSWER = f"color:inherit;{tint(ANSWER, CLEAR)};border-bottom:3px solid {ANSWER_EDGE}"
+
+
+def legend(*entries: tuple[str, str]) -> str:
+    """What the colours of a view mean: (style of a small box, what it stands for), in one line."""
+    swatch = "display:inline-block;width:1.4em;height:0.8em;margin-right:0.35em;vertical-align:-0.05em"
+    items = (
+        f'<span style="display:inline-block;margin-right:1.1em"><span{attributes(style=f"{swatch};{style}")}></span>'
+        f"{escape(name)}</span>"
+        for style, name in entries
+    )
+    return f'<div class="qa-legend" style="{SMALL}">{"".join(items)}</div>'
 
 
 @dataclass(frozen=True)
 class Mark:
-    """Characters [start, end) of a text with a style; ``tag`` is "mark" for what the reader looks for."""
+    """Characters [start, end) of a text with a style; ``tag`` is "mark" for what the reader is looking for."""
 
     start: int
     end: int
@@ -36,7 +50,7 @@ class Mark:
 
 
 def marked(text: str, marks: Iterable[Mark]) -> str:
-    """The text, escaped, with its marks; they may overlap, and reach beyond the text."""
+    """The text, escaped, with its marks, which may overlap and reach beyond the text."""
     marks = [mark for mark in marks if mark.start < mark.end]
     edges = {edge for mark in marks for edge in (mark.start, mark.end)}
     borders = sorted({0, len(text)} | {edge for edge in edges if 0 < edge < len(text)})
@@ -65,7 +79,7 @@ def attributes(**values: str) -> str:
 
 
 def text_box(body: str, label: str, height: str = "16em") -> str:
-    """A text that scrolls where it is long. The keyboard reaches it (tabindex), and it has a name (aria-label)."""
+    """A text that scrolls if it is long. The keyboard can reach it (tabindex), and it has a name (aria-label)."""
     style = (
         f"white-space:pre-wrap;overflow-wrap:anywhere;overflow:auto;max-height:{height};line-height:1.7;"
         "padding:0.4em 0.6em;border:1px solid rgba(128, 128, 128, 0.6);border-radius:3px"
@@ -74,10 +88,10 @@ def text_box(body: str, label: str, height: str = "16em") -> str:
 
 
 def chip(number: int | str, token: str, below: str = "", style: str = "", name: str = "", title: str = "") -> str:
-    """A token in a box: its number above, and a line below (its id, or its characters)."""
+    """A token in a box, with its number above it and another line below (its id, or the characters it covers)."""
     box = (
         "display:inline-block;text-align:center;vertical-align:top;margin:2px;padding:0 0.35em;line-height:1.4;"
-        f"border:1px solid rgba({GREY}, 0.7);border-radius:3px;white-space:pre;{style}"
+        f"border:1px solid rgba({rgb(GREY)}, 0.7);border-radius:3px;white-space:pre;{style}"
     )
     parts = (("font-size:80%", str(number)), ("font-family:monospace", token), ("font-size:80%", below))
     lines = "".join(f'<span style="display:block;{look}">{escape(part)}</span>' for look, part in parts if part)
@@ -85,25 +99,25 @@ def chip(number: int | str, token: str, below: str = "", style: str = "", name: 
 
 
 def page(*blocks: str) -> str:
-    """A view: its blocks one below the other, at a line height of its own (that of the controls is for one line)."""
+    """A view: its blocks one below the other. It sets its own line height, since that of the controls is for one line."""
     inner = "".join(f'<div style="margin:0.4em 0">{block}</div>' for block in blocks if block)
     return f'<div class="qa-view" style="line-height:1.5;max-width:60em;overflow-wrap:anywhere">{inner}</div>'
 
 
 def alert(text: str) -> str:
-    """What went wrong and what to do about it; read out by screen readers. Nothing for no text."""
-    style = f"border-left:4px solid rgb({RED});padding:0.3em 0.8em;white-space:pre-wrap;{tint(RED)}"
+    """What went wrong and what to do about it; screen readers read it out. Without a text, nothing."""
+    style = f"border-left:4px solid {LOST};padding:0.3em 0.8em;white-space:pre-wrap;{tint(LOST)}"
     return f'<div class="qa-message" role="alert" style="{style}">{escape(text)}</div>' if text else ""
 
 
 def message(text: str) -> Html:
-    """An alert in place of a view."""
+    """An alert that takes the place of a view."""
     return Html(page(alert(text)), text)
 
 
 def bar(share: float, width: int, style: str = "") -> str:
-    """A share of 0 to 1 (more or less is cut off) as a bar, ``width`` em at most; the number stands beside it in words."""
-    filled = f"display:inline-block;height:0.7em;width:{min(max(share, 0.0), 1.0) * width:.2f}em;background:rgb({BLUE})"
+    """A share from 0 to 1 (clipped to this range) as a bar of at most ``width`` em, next to the number in words."""
+    filled = f"display:inline-block;height:0.7em;width:{min(max(share, 0.0), 1.0) * width:.2f}em;background:{PLAIN}"
     frame = f"display:inline-block;width:{width}em;line-height:0.7em;border:1px solid currentColor{style}"
     return f'<span aria-hidden="true" style="{frame}"><span style="{filled}"></span></span>'
 

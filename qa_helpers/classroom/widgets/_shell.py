@@ -1,4 +1,4 @@
-"""The shell that every widget has: a row of controls above a view, and a view for whatever goes wrong."""
+"""The shell that all widgets share: a row of controls above a view, which also shows what goes wrong."""
 
 import ipywidgets
 
@@ -9,15 +9,16 @@ WIDE = {"description_width": "initial"}  # labels are never cut off
 
 
 def layout(width: str = "auto", **options) -> ipywidgets.Layout:
-    """A control's place in the row: never wider than the page, with some room around it."""
+    """The layout of a control in the row: never wider than the page, with some space around it."""
     return ipywidgets.Layout(width=width, max_width="100%", margin="2px 16px 2px 2px", **options)
 
 
 class Shell(ipywidgets.VBox):
     """Controls above a ``view``.
 
-    Subclasses make their controls, call ``super().__init__(*controls)`` and write ``draw``. ``css_class`` names the
-    root element; ``live`` views are redrawn whenever a control's value changes, others when ``redraw`` is called.
+    Subclasses create their controls, call ``super().__init__(*controls)`` and define ``draw``. ``css_class`` is the class
+    of the root element. A ``live`` view is redrawn whenever the value of a control changes, others when ``redraw`` is
+    called.
     """
 
     css_class = ""
@@ -34,15 +35,15 @@ class Shell(ipywidgets.VBox):
             self.redraw()
 
     def draw(self) -> Html:
-        """What the view shows at the controls' values."""
+        """What the view shows for the current values of the controls."""
         raise NotImplementedError
 
     def redraw(self, _change=None) -> None:
-        """Draw the view anew; a problem becomes a message there."""
+        """Draw the view again; a problem becomes a message in it."""
         self.show(self.draw)
 
     def show(self, drawing) -> None:
-        """Show what ``drawing()`` returns, or what it raises: an exception in a callback would end unseen in a log."""
+        """Show what ``drawing()`` returns, or the exception it raises: in a callback, it would vanish into a log."""
         try:
             shown = drawing()
         except ValueError as error:
@@ -52,4 +53,4 @@ class Shell(ipywidgets.VBox):
         self.view.value = shown.html
 
     def __repr__(self) -> str:
-        return f"{type(self).__name__}: a widget, to be used where this notebook runs; what it shows stands below."
+        return f"{type(self).__name__}: a widget, which works where this notebook runs; below is what it shows."

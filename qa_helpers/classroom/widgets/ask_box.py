@@ -1,4 +1,4 @@
-"""AskBox: a question, a document, and the answer lit where it stands."""
+"""AskBox: a question, a document, and the answer marked where it occurs."""
 
 from collections.abc import Callable, Sequence
 from html import escape
@@ -6,30 +6,30 @@ from html import escape
 import ipywidgets
 
 from ..render import Html
-from ._html import ANSWER, Mark, attributes, bar, marked, page, text_box
+from ._html import THE_ANSWER, Mark, attributes, bar, legend, marked, page, text_box
 from ._shell import WIDE, Shell, layout
 
-MAX_BYTES = 1_000_000  # of an uploaded file: a long book; beyond it, neither the browser nor the reader is at ease
+MAX_BYTES = 1_000_000  # for an uploaded file: as much as a long book, and still comfortable for the browser
 SUFFIXES = (".txt", ".md", ".markdown", ".text")
-_AROUND = 400  # characters before and after the answer that are shown at once; the rest unfolds
+_AROUND = 400  # characters shown before and after the answer; the rest is folded
 _SNIPPET = 40
 _LONGEST_NAME = 255
 
 
 def answer_view(question: str, document: str, answers: dict | Sequence[dict]) -> Html:
-    """The document with its best answer lit, its score, and the alternatives below.
+    """The document with its best answer marked, the answer's score, and the alternatives below.
 
     Args:
         question: as it was asked.
-        document: the text that the answers' characters count in.
-        answers: what :class:`qa_helpers.QuestionAnswerer` returned for one question: a dict, or a list of them, best
-            first. An empty ``answer`` means "no answer".
+        document: the text to which the answers' character positions refer.
+        answers: what :class:`qa_helpers.QuestionAnswerer` returned for one question: a dict, or a list of dicts with the
+            best first. An empty ``answer`` means "no answer".
 
     Returns:
         :class:`~qa_helpers.classroom.render.Html`.
 
     Raises:
-        ValueError: there is no answer at all to show, or its characters lie outside the document.
+        ValueError: the list is empty, or an answer's characters lie outside the document.
     """
     answers = [answers] if isinstance(answers, dict) else list(answers)
     if not answers:
@@ -37,12 +37,12 @@ def answer_view(question: str, document: str, answers: dict | Sequence[dict]) ->
     for found in answers:
         if not 0 <= found["start"] <= found["end"] <= len(document):
             raise ValueError(
-                f"characters {found['start']} to {found['end']} lie outside the document, which has {len(document)}: "
-                "give the document that was asked about"
+                f"characters {found['start']} to {found['end']} lie outside the document, which has {len(document)} "
+                "characters: pass the document that the question was asked about"
             )
     best, *others = answers
     text = best["answer"]
-    told = f"<mark{attributes(style=ANSWER)}>{escape(text)}</mark>" if text else "no answer in this document"
+    told = f"<mark{attributes(style=THE_ANSWER)}>{escape(text)}</mark>" if text else "no answer in this document"
     place = f"characters [{best['start']}, {best['end']})" if text else ""
     head = (
         f'<div>Question: {escape(question)}</div><div aria-live="polite">Answer: <b>{told}</b> '
@@ -61,19 +61,20 @@ def _score(value: float) -> str:
 
 
 def _document(document: str, best: dict) -> str:
-    """The passage around the answer; what comes before and after unfolds, so that the answer is in sight at once."""
+    """The passage around the answer, with the rest of the document folded, so that the answer is in view at once."""
     start, end = best["start"], best["end"]
     first, last = max(start - _AROUND, 0), min(end + _AROUND, len(document))
     first = document.rfind(" ", 0, first) + 1 if first else 0  # not in the middle of a word
-    passage = marked(document[first:last], [Mark(start - first, end - first, ANSWER, tag="mark")])
+    passage = marked(document[first:last], [Mark(start - first, end - first, THE_ANSWER, tag="mark")])
     body = _folded(document[:first], "before") + passage + _folded(document[last:], "after")
-    return text_box(body, "the document, with the answer marked")
+    names = legend((THE_ANSWER, "the answer")) if start < end else ""
+    return names + text_box(body, "the document, with the answer marked")
 
 
 def _folded(text: str, where: str) -> str:
     if not text:
         return ""
-    summary = f"{len(text):,} characters {where}"
+    summary = f"{len(text):,} more characters {where}"
     return f'<details><summary style="cursor:pointer">{summary}</summary>{escape(text)}</details>'
 
 
@@ -112,15 +113,15 @@ def read_upload(name: str, content: bytes, max_bytes: int = MAX_BYTES) -> str:
     """An uploaded file's text.
 
     Raises:
-        ValueError: not a text or markdown file, too large, empty, or not UTF-8; says what to do.
+        ValueError: the file is no text or markdown file, is too large, empty, or not UTF-8; the message says what to do.
     """
     if not name.lower().endswith(SUFFIXES):
         raise ValueError(
-            f"{name!r} is not a plain text or markdown file. Save the document as one ({', '.join(SUFFIXES[:2])}), or paste its text"
+            f"{name!r} is not a plain text or Markdown file. Save the document as one ({', '.join(SUFFIXES[:2])}), or paste its text"
         )
     if len(content) > max_bytes:
         raise ValueError(
-            f"{name!r} has {len(content):,} bytes, and at most {max_bytes:,} are read. Cut it, or paste the part you ask about"
+            f"{name!r} has {len(content):,} bytes, but the limit is {max_bytes:,}. Shorten the file, or paste the part you want to ask about"
         )
     try:
         text = bytes(content).decode("utf-8-sig")
@@ -129,33 +130,35 @@ def read_upload(name: str, content: bytes, max_bytes: int = MAX_BYTES) -> str:
             f"{name!r} is not UTF-8 (byte {error.start} cannot be read). Save it as UTF-8 in your editor, or paste its text"
         ) from error
     if "\0" in text:
-        raise ValueError(f"{name!r} holds bytes that are no text. Save the document as plain text, or paste its text")
+        raise ValueError(
+            f"{name!r} contains bytes that are not text. Save the document as plain text, or paste its text"
+        )
     if not text.strip():
-        raise ValueError(f"{name!r} is empty. Choose a file that holds text")
+        raise ValueError(f"{name!r} is empty. Choose a file that contains text")
     return text.replace("\r\n", "\n")
 
 
 def uploaded_file(value: Sequence[dict] | dict) -> tuple[str, bytes]:
-    """Name and content of the file in an upload button's ``value``.
+    """The name and content of the file in an upload button's ``value``.
 
-    ipywidgets 8 keeps a sequence of files there, ipywidgets 7 (Colab's) a dict of them by name.
+    In ipywidgets 8 the value is a sequence of files, in ipywidgets 7 (Colab's) a dict of files by name.
     """
     file = next(iter(value.values())) if isinstance(value, dict) else value[0]
     return file.get("name") or file["metadata"]["name"], bytes(file["content"])
 
 
 class AskBox(Shell):
-    """Ask a question about a document, pasted or uploaded; the answer is lit in place, with its score.
+    """Ask a question about a document that you paste or upload; the answer is marked in it, with its score.
 
     Args:
         answerer: a :class:`qa_helpers.QuestionAnswerer`, or any function that takes ``question=``, ``context=`` and
-            ``top_k=`` and returns the like.
-        question, document: what the fields hold at first; where both are given, the question is asked at once.
-        allow_upload: offer a button for files (plain text or markdown, UTF-8, at most 1 MB).
-        top_k: answers to show.
-        options: for the answerer, such as ``handle_impossible_answer=True``.
+            ``top_k=`` and returns answers of the same form.
+        question, document: the texts in the fields at the beginning; if both are given, the question is asked at once.
+        allow_upload: offer a button to upload a file (plain text or Markdown, UTF-8, at most 1 MB).
+        top_k: number of answers to show.
+        options: passed on to the answerer, such as ``handle_impossible_answer=True``.
 
-    The controls are ``question``, ``document``, ``upload`` and ``ask``; the Enter key in the question asks, too.
+    The controls are ``question``, ``document``, ``upload`` and ``ask``; pressing Enter in the question also asks it.
     """
 
     css_class = "qa-ask-box"
@@ -173,7 +176,7 @@ class AskBox(Shell):
         self.question = ipywidgets.Text(
             question,
             description="Question",
-            tooltip="Your question; Enter asks it",
+            tooltip="Your question; press Enter to ask it",
             placeholder="Who …?",
             style=WIDE,
             layout=layout("98%"),
@@ -181,7 +184,7 @@ class AskBox(Shell):
         self.document = ipywidgets.Textarea(
             document,
             description="Document",
-            tooltip="The text to look for the answer in",
+            tooltip="The text in which to look for the answer",
             placeholder="Paste a text here",
             rows=6,
             style=WIDE,
@@ -193,7 +196,7 @@ class AskBox(Shell):
         self.upload = ipywidgets.FileUpload(
             accept=",".join(SUFFIXES),
             description="Upload a text file",
-            tooltip="Plain text or markdown, UTF-8, at most 1 MB; it replaces the document",
+            tooltip="Plain text or Markdown, UTF-8, at most 1 MB; it replaces the document",
             layout=layout() if allow_upload else ipywidgets.Layout(display="none"),
             disabled=not allow_upload,
         )
@@ -205,7 +208,7 @@ class AskBox(Shell):
             self.redraw()
 
     def draw(self) -> Html:
-        """The answer to the fields' question about the fields' document."""
+        """The answer to the question in its field, about the document in its field."""
         question, document = self.question.value, self.document.value
         for name, text in (("question", question), ("document", document)):
             if not text.strip():
@@ -214,7 +217,7 @@ class AskBox(Shell):
         return answer_view(question.strip(), document, found)
 
     def redraw(self, _change=None) -> None:
-        """Ask, as the button does; the button rests meanwhile."""
+        """Ask the question, as the button does; the button is disabled meanwhile."""
         self.ask.disabled = True
         self.view.value = page('<div aria-live="polite">Reading the document …</div>')
         try:
@@ -232,8 +235,8 @@ class AskBox(Shell):
 
     def _take_upload(self) -> Html:
         name, content = uploaded_file(self.upload.value)
-        name = name[-_LONGEST_NAME:]  # the browser sends it: nobody's file has a longer one
-        self.upload.value = type(self.upload.value)()  # the text is kept once, and the same file can be chosen again
+        name = name[-_LONGEST_NAME:]  # the name comes from the browser, so its length is not to be trusted
+        self.upload.value = type(self.upload.value)()  # frees the bytes, and lets the same file be chosen again
         self.document.value = read_upload(name, content)
         told = f"{name} is the document now: {len(self.document.value):,} characters. Type a question and press Ask"
         return Html(page(escape(told)), told)

@@ -1,4 +1,4 @@
-"""OffsetExplorer: any text, cut by any family's tokenizer, with the characters of every token lit."""
+"""OffsetExplorer: any text, tokenized by any family's tokenizer, with the characters of every token marked."""
 
 from collections.abc import Mapping, Sequence
 from html import escape
@@ -6,31 +6,34 @@ from html import escape
 import ipywidgets
 
 from ...checkpoints import FAMILIES, load_tokenizer
+from ...figures.colours import WINDOW
 from ..render import Html
-from ._html import ANSWER, BLUE, CLEAR, FAINT, ORANGE, Mark, chip, count, marked, page, text_box, tint
+from ._html import CLEAR, FAINT, Mark, chip, count, legend, marked, page, text_box, tint
 from ._shell import WIDE, Shell, layout
 
-MAX_CHARACTERS = 600  # what a page shows well: some 150 tokens, each with a box of its own
-_LIT = f"{ANSWER};outline:2px solid currentColor"
+MAX_CHARACTERS = 600  # about 150 tokens, each with a box of its own: more do not fit on a page
+_LIT = f"color:inherit;{tint(WINDOW, CLEAR)};outline:2px solid currentColor"
 
 
 def offset_view(text: str, tokenizer, picked: int | None = None) -> Html:
-    """A text with the characters of its tokens coloured, the tokens in boxes below, and one token picked out.
+    """A text with the characters of its tokens in colour, the tokens in boxes below it, and one token outlined.
 
-    Where the page allows it, pointing at a token lights its characters, and pointing at characters their token.
+    Where the page allows it, pointing at a token outlines its characters, and pointing at characters their token.
 
     Args:
         text: at most 600 characters.
         tokenizer: a fast tokenizer.
-        picked: a token's number, special tokens included; None picks none.
+        picked: a token's number, counting special tokens too; None outlines no token.
 
     Raises:
-        ValueError: no text or too much of it, or no such token.
+        ValueError: the text is empty or too long, or there is no such token.
     """
     if not text.strip():
-        raise ValueError("There is no text. Type some")
+        raise ValueError("There is no text yet. Type some")
     if len(text) > MAX_CHARACTERS:
-        raise ValueError(f"The text has {len(text):,} characters; at most {MAX_CHARACTERS} are shown. Shorten it")
+        raise ValueError(
+            f"The text has {len(text):,} characters, and at most {MAX_CHARACTERS} can be shown. Shorten it"
+        )
     encoded = tokenizer(text, return_offsets_mapping=True, split_special_tokens=True, verbose=False)
     tokens, ids, offsets = encoded.tokens(), encoded["input_ids"], encoded["offset_mapping"]
     if picked is not None and not 0 <= picked < len(tokens):
@@ -44,13 +47,19 @@ def offset_view(text: str, tokenizer, picked: int | None = None) -> Html:
     ]
     bare = sum(not any(a <= k < b for a, b in offsets) for k in range(len(text)))
     told = f"{count(len(real), 'token')}, {count(len(tokens) - len(real), 'special token')}; "
-    told += f"{count(bare, 'character')} of {len(text)} without a token"
+    told += f"{bare:,} of {count(len(text), 'character')} belong{'s' if bare == 1 else ''} to no token"
     detail = "" if picked is None else _detail(picked, tokens[picked], ids[picked], offsets[picked], text)
     html = page(
         text_box(marked(text, marks), "the text, with its tokens marked"),
         f'<div aria-live="polite"><b>{escape(detail)}</b></div>' if detail else "",
         f'<div style="overflow:auto;max-height:16em" tabindex="0" role="region" aria-label="tokens">{"".join(boxes)}</div>',
-        f"Each box: the token's number, the token, its id in the vocabulary. {told}.",
+        legend(
+            (tint(WINDOW, FAINT), "a token"),
+            (tint(WINDOW, CLEAR), "the next token"),
+            ("border:1px dashed currentColor", "special token"),
+            ("border:2px solid currentColor", "the chosen token"),
+        ),
+        f"Each box shows the token's number, the token, and its id in the vocabulary. {told}.",
     )
     cut = "|".join(text[slice(*offsets[k])] for k in real)
     return Html(
@@ -59,8 +68,8 @@ def offset_view(text: str, tokenizer, picked: int | None = None) -> Html:
 
 
 def _look(order: int) -> str:
-    """Neighbours differ in colour and strength."""
-    return tint((BLUE, ORANGE)[order % 2], (FAINT, CLEAR)[order % 2])
+    """Neighbours differ in strength, and have an edge between them."""
+    return f"{tint(WINDOW, (FAINT, CLEAR)[order % 2])};border-left:2px solid {WINDOW}"
 
 
 def _mark(k: int, token: str, offset: tuple[int, int], look: str, picked: bool) -> Mark:
@@ -76,18 +85,18 @@ def _detail(k: int, token: str, number: int, offset: tuple[int, int], text: str)
 
 
 def _hover(tokens: int) -> str:
-    """Rules that light everything of a token while the pointer is on any part of it."""
+    """Rules that outline a token's box and its characters while the pointer is on either."""
     rules = (f".qa-offsets:has(.k{k}:hover) .k{k}" for k in range(tokens))
-    return f"<style>{','.join(rules)}{{outline:2px solid currentColor;background:rgba(0, 158, 115, 0.42)!important}}</style>"
+    return f"<style>{','.join(rules)}{{outline:2px solid currentColor}}</style>"
 
 
 class OffsetExplorer(Shell):
-    """Type any text, pick a tokenizer, point at tokens or step through them: their characters light up.
+    """Type any text, choose a tokenizer, and point at tokens or step through them to see the characters they cover.
 
     Args:
-        text: what the field holds at first.
-        families: tokenizers by name, or names of checkpoints (or a dict of the two); None takes the small ones of the
-            course's five families. Checkpoints are loaded when they are picked.
+        text: the text in the field at the beginning.
+        families: name → tokenizer or name of a checkpoint, or a list of checkpoint names; None offers the small
+            checkpoints of the course's five families. A checkpoint is loaded when it is chosen.
 
     The controls are ``text``, ``family`` and ``token``.
     """
@@ -103,12 +112,12 @@ class OffsetExplorer(Shell):
             raise ValueError("there is no tokenizer to choose from; give at least one, or families=None")
         self._families = dict(families)
         self.text = ipywidgets.Textarea(
-            text, description="Text", tooltip="Any text", rows=2, style=WIDE, layout=layout("98%")
+            text, description="Text", tooltip="Any text you like", rows=2, style=WIDE, layout=layout("98%")
         )
         self.family = ipywidgets.Dropdown(
             options=list(self._families),
             description="Tokenizer",
-            tooltip="Whose tokenizer",
+            tooltip="The family whose tokenizer cuts the text",
             style=WIDE,
             layout=layout(),
         )
@@ -124,7 +133,7 @@ class OffsetExplorer(Shell):
         super().__init__(self.text, self.family, self.token)
 
     def draw(self) -> Html:
-        """The text, cut by the chosen tokenizer, with the chosen token lit."""
+        """The text, cut by the chosen tokenizer, with the chosen token outlined."""
         tokenizer = self._tokenizer()
         text = self.text.value
         last = len(tokenizer(text[:MAX_CHARACTERS], split_special_tokens=True, verbose=False)["input_ids"]) - 1

@@ -1,4 +1,4 @@
-"""WindowExplorer: the windows of an example as bars over its text, at any max_length and stride."""
+"""WindowExplorer: the windows of an example as bars along its text, for any max_length and stride."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -7,23 +7,26 @@ from html import escape
 import ipywidgets
 
 from ...features import answer_of, check_settings, features_of
+from ...figures.colours import ABSENT, ANSWER, ANSWER_EDGE, HELD, LOST, WINDOW
 from ..render import Html
-from ._html import ANSWER, BLUE, FAINT, GREEN, GREY, RED, Mark, attributes, count, marked, page, text_box, tint
+from ._html import FAINT, THE_ANSWER, Mark, attributes, count, legend, marked, page, text_box, tint
 from ._shell import WIDE, Shell, layout
 
 _ROW, _SHOWN, _CHOICES = 36, 24, 50
-# What a window does to the answer: how that is told, and the bar's colour.
+_NEW, _SHARED = 0.7, 0.25  # how opaque the two parts of a bar are
+_TWICE = 0.5  # how opaque the text is that several windows have
+# What a window does to the answer: the words for it, and the bar's colour.
 _STATES = {
-    "whole": ("holds the whole answer", GREEN),
-    "cut": ("cuts the answer", RED),
-    "absent": ("without the answer", GREY),
-    "none": ("", BLUE),
+    "whole": ("holds the whole answer", HELD),
+    "cut": ("cuts the answer", LOST),
+    "absent": ("no part of the answer", ABSENT),
+    "none": ("", WINDOW),
 }
 
 
 @dataclass(frozen=True)
 class Window:
-    """One window: how many tokens it has, which characters [start, end) of the context, and what of the answer."""
+    """One window: its number of tokens, its characters [start, end) of the context, and what it does to the answer."""
 
     tokens: int
     start: int
@@ -32,20 +35,22 @@ class Window:
 
 
 def answer_or_none(example: dict) -> tuple[int, int] | None:
-    """Characters [start, end) of the example's first answer; None if it has none."""
+    """Characters [start, end) of the example's first answer, or None if there is no answer."""
     return answer_of(example) if example["answers"]["text"] else None
 
 
 def cut_example(example: dict, tokenizer, max_length: int, stride: int) -> dict[str, list]:
-    """The columns of :func:`qa_helpers.make_features` for one example, without a dataset's bookkeeping: fast enough for
-    a slider."""
+    """The columns of :func:`qa_helpers.make_features` for one example.
+
+    Building no dataset around them makes this fast enough to follow a slider.
+    """
     check_settings(tokenizer, max_length, stride)
     columns = {name: [value] for name, value in example.items()}
     return features_of(columns, [0], tokenizer, max_length, stride, labels=True).to_pydict()
 
 
 def windows_of(example: dict, tokenizer, max_length: int, stride: int) -> list[Window]:
-    """The windows that :func:`qa_helpers.make_features` cuts an example into."""
+    """The windows into which :func:`qa_helpers.make_features` cuts an example."""
     columns = cut_example(example, tokenizer, max_length, stride)
     answer, windows = answer_or_none(example), []
     rows = zip(columns["offset_mapping"], columns["context_tokens"], columns["start_positions"], columns["cls_index"])
@@ -62,21 +67,21 @@ def windows_of(example: dict, tokenizer, max_length: int, stride: int) -> list[W
 
 
 def window_view(example: dict, tokenizer, max_length: int, stride: int) -> Html:
-    """An example's windows as bars over its text, with the answer marked, and how many features and how much padding.
+    """An example's windows as bars along its text, with the answer, the number of features and the share of padding.
 
     Args:
         example: a row in the course's schema.
-        tokenizer, max_length, stride: as for :func:`qa_helpers.make_features`.
+        tokenizer, max_length, stride: as in :func:`qa_helpers.make_features`.
 
     Raises:
-        ValueError: as ``make_features``: a stride that does not fit, a question that leaves no room.
+        ValueError: as in ``make_features``, when the stride does not fit or the question leaves no room for the context.
     """
     windows, answer = windows_of(example, tokenizer, max_length, stride), answer_or_none(example)
     positions = len(windows) * max_length
     padding = positions - sum(window.tokens for window in windows)
     told = [
-        f"{count(len(windows), 'feature')} of max_length {max_length}, stride {stride}",
-        f"padding, if all are filled up to max_length: {padding:,} of {positions:,} positions ({padding / positions:.0%})",
+        f"{count(len(windows), 'feature')} at max_length {max_length}, stride {stride}",
+        f"padding, if every window is padded to max_length: {padding:,} of {positions:,} positions ({padding / positions:.0%})",
         _answer_told(windows, answer),
     ]
     context = example["context"]
@@ -85,7 +90,7 @@ def window_view(example: dict, tokenizer, max_length: int, stride: int) -> Html:
         f"Question: {escape(example['question'])}",
         f'<ul style="margin:0;padding-left:1.4em" aria-live="polite">{lines}</ul>',
         _bars(windows, answer, len(context), "; ".join(told)),
-        f"The text. Underlined: the answer. Stronger blue: in two windows or more.{_text(context, windows, answer)}",
+        f"The text:{_text_legend(answer)}{_text(context, windows, answer)}",
     )
     rows = [f"window {k}: {_row(window)}" for k, window in enumerate(windows)]
     return Html(html, "\n".join([f"Question: {example['question']}", *told, *rows]))
@@ -94,13 +99,18 @@ def window_view(example: dict, tokenizer, max_length: int, stride: int) -> Html:
 def _answer_told(windows: Sequence[Window], answer: tuple[int, int] | None) -> str:
     if answer is None:
         return "the question has no answer in this text"
-    places = {
-        state: [str(k) for k, window in enumerate(windows) if window.state == state] for state in ("whole", "cut")
-    }
+    places = {state: [k for k, window in enumerate(windows) if window.state == state] for state in ("whole", "cut")}
     if not places["whole"]:
-        return "NO window holds the whole answer: a larger stride or max_length keeps it"
-    told = f"the whole answer is in window {', '.join(places['whole'])}"
-    return told + (f"; cut in window {', '.join(places['cut'])}" if places["cut"] else "")
+        return "NO window holds the whole answer: try a larger stride or max_length"
+    told = f"the whole answer is in {_numbers(places['whole'])}"
+    return told + (
+        f"; {_numbers(places['cut'])} cut{'s' if len(places['cut']) == 1 else ''} it" if places["cut"] else ""
+    )
+
+
+def _numbers(windows: Sequence[int]) -> str:
+    """``window 2``, ``windows 2, 3``."""
+    return f"window{'' if len(windows) == 1 else 's'} {', '.join(map(str, windows))}"
 
 
 def _row(window: Window) -> str:
@@ -109,10 +119,10 @@ def _row(window: Window) -> str:
 
 
 def _bars(windows: Sequence[Window], answer: tuple[int, int] | None, length: int, told: str) -> str:
-    """A row per window: a line of words, and a bar where the window's characters lie in the text.
+    """A row per window: a line of words, and a bar where the window's characters are in the text.
 
-    Horizontal places are percent of the width and sizes are those of the page's type, so nothing shrinks when it is
-    enlarged.
+    Horizontal positions are percentages of the width, and the type has a fixed size, so that it stays readable on a
+    narrow page.
     """
     shown = windows[:_SHOWN]
     parts = []
@@ -120,18 +130,18 @@ def _bars(windows: Sequence[Window], answer: tuple[int, int] | None, length: int
     if answer:
         left, width = 100 * answer[0] / length, 100 * (answer[1] - answer[0]) / length
         parts.append(
-            f'<rect x="{left:.2f}%" y="0" width="{max(width, 0.3):.2f}%" height="{height}" fill="rgb({GREEN})" '
-            f'fill-opacity="0.3" stroke="rgb({GREEN})" stroke-dasharray="3 2"/>'
+            f'<rect x="{left:.2f}%" y="0" width="{max(width, 0.3):.2f}%" height="{height}" fill="{ANSWER}" '
+            f'fill-opacity="0.45" stroke="{ANSWER_EDGE}" stroke-dasharray="3 2"/>'
         )
     for k, window in enumerate(shown):
         seen = max(windows[k - 1].end, window.start) if k else window.start
         top, hue = k * _ROW, _STATES[window.state][1]
         parts.append(f'<text x="0" y="{top + 14}" font-size="13" fill="currentColor">window {k}: {_row(window)}</text>')
-        for start, end, opacity in ((window.start, seen, 0.25), (seen, window.end, 0.7)):
+        for start, end, opacity in ((window.start, seen, _SHARED), (seen, window.end, _NEW)):
             if start < end:
                 left, width = 100 * start / length, 100 * (end - start) / length
                 parts.append(
-                    f'<rect x="{left:.2f}%" y="{top + 19}" width="{width:.2f}%" height="11" fill="rgb({hue})" '
+                    f'<rect x="{left:.2f}%" y="{top + 19}" width="{width:.2f}%" height="11" fill="{hue}" '
                     f'fill-opacity="{opacity}" stroke="currentColor" stroke-opacity="0.6"/>'
                 )
     more = f"… and {count(len(windows) - _SHOWN, 'more window')}" if len(windows) > _SHOWN else ""
@@ -139,28 +149,46 @@ def _bars(windows: Sequence[Window], answer: tuple[int, int] | None, length: int
         f'<svg role="img"{attributes(aria_label=told)} width="100%" height="{height}" style="overflow:visible">'
         f"<title>{escape(told)}</title>{''.join(parts)}</svg>"
     )
-    words = "From left to right: the text. Pale: shared with the window above."
-    return f"{words + (' Upright band: the answer.' if answer else '')}<br>{drawing}{more}"
+    return f"The bars run along the text from left to right.{_bar_legend(windows, answer)}{drawing}{more}"
+
+
+def _bar_legend(windows: Sequence[Window], answer: tuple[int, int] | None) -> str:
+    """The states that occur, the part that is shared, and the answer's band."""
+    states = [state for state in _STATES if any(window.state == state for window in windows)]
+    entries = [(tint(_STATES[state][1], _NEW), _STATES[state][0] or "a window") for state in states]
+    if any(after.start < before.end for before, after in zip(windows, windows[1:])):
+        entries.append(
+            (f"{tint(_STATES[states[0]][1], _SHARED)};border:1px solid", "paler: shared with the window above")
+        )
+    if answer:
+        entries.append((f"{tint(ANSWER, 0.45)};border:1px dashed {ANSWER_EDGE}", "vertical band: the answer"))
+    return legend(*entries)
+
+
+def _text_legend(answer: tuple[int, int] | None) -> str:
+    entries = [(tint(WINDOW, FAINT), "in one window"), (tint(WINDOW, _TWICE), "in two windows or more")]
+    return legend(*entries, *([(THE_ANSWER, "the answer")] if answer else []))
 
 
 def _text(context: str, windows: Sequence[Window], answer: tuple[int, int] | None) -> str:
-    marks = [Mark(window.start, window.end, tint(BLUE, FAINT), f"window {k}") for k, window in enumerate(windows)]
+    marks = [Mark(window.start, window.end, tint(WINDOW, FAINT), f"window {k}") for k, window in enumerate(windows)]
     shared = [
-        Mark(after.start, min(before.end, after.end), tint(BLUE, 0.36)) for before, after in zip(windows, windows[1:])
+        Mark(after.start, min(before.end, after.end), tint(WINDOW, _TWICE))
+        for before, after in zip(windows, windows[1:])
     ]
-    lit = [Mark(*answer, ANSWER, tag="mark")] if answer else []
+    lit = [Mark(*answer, THE_ANSWER, tag="mark")] if answer else []
     return text_box(
         marked(context, [*marks, *shared, *lit]), "the text, with its windows and the answer marked", "11em"
     )
 
 
 class WindowExplorer(Shell):
-    """Sliders for max_length and stride, and an example to choose: its windows as bars over the text.
+    """Sliders for max_length and stride, and a menu of examples; the chosen one's windows are bars along its text.
 
     Args:
-        examples: rows in the course's schema; the first 50 can be chosen.
+        examples: rows in the course's schema; the menu has the first 50.
         tokenizer: a fast tokenizer.
-        max_length, stride: where the sliders stand at first.
+        max_length, stride: the values of the sliders at the beginning.
 
     The controls are ``example``, ``max_length`` and ``stride``.
     """
@@ -176,7 +204,7 @@ class WindowExplorer(Shell):
         self.example = ipywidgets.Dropdown(
             options=list(zip(names, range(len(names)))),
             description="Example",
-            tooltip="Whose text is cut",
+            tooltip="The example whose context is cut into windows",
             style=WIDE,
             layout=layout("98%"),
         )
@@ -190,18 +218,18 @@ class WindowExplorer(Shell):
             0,
             max(limit // 2, stride),
             description="stride",
-            tooltip="Tokens shared with the window before",
+            tooltip="Tokens that neighbouring windows share",
             **sliders,
         )
         super().__init__(self.example, self.max_length, self.stride)
 
     def draw(self) -> Html:
-        """The chosen example's windows at the sliders' values."""
+        """The windows of the chosen example at the values of the sliders."""
         return window_view(
             self._examples[self.example.value], self._tokenizer, self.max_length.value, self.stride.value
         )
 
 
 def shorten(text: str, most: int = 80) -> str:
-    """The text, or as much of it as a menu can hold."""
+    """The text, or as much of it as fits into a menu."""
     return text if len(text) <= most else text[: most - 1] + "…"
