@@ -1,4 +1,5 @@
-"""Reading a score: how sure it is, what the errors are, where they are, and whether the model knows."""
+"""Interpreting a score: how certain it is, what and where the errors are, and whether the model's probabilities can be
+trusted."""
 
 import re
 from collections.abc import Sequence
@@ -13,7 +14,7 @@ from .metrics import Scores, normalize_answer, score
 
 QUESTION_WORDS = ("who", "whose", "whom", "what", "which", "when", "where", "why", "how")
 _MONTH = "January|February|March|April|May|June|July|August|September|October|November|December"
-# A year is a number of four digits without a unit behind it.
+# A year is a number of four digits without a unit after it.
 _DATE = re.compile(rf"\b({_MONTH})\b|\b(1\d|20)\d\d(s\b|\b(?! ?[a-z%]))")
 _COUNTED = re.compile(
     r"(about |some |nearly )?(one|two|three|four|five|six|seven|eight|nine|ten|eleven|twelve|(thir|four|fif|six|seven|eigh|"
@@ -40,10 +41,10 @@ def bootstrap_means(
 
     Args:
         values: (examples,), e.g. ``scores.per_example["f1"]``; for two systems, the difference example by example.
-        samples: how many are drawn, each as large as the whole.
-        seed: of the drawing.
-        groups: (examples,) labels; whole groups are drawn instead of examples. Questions about one context stand or
-            fall together, so drawing contexts gives the more honest (wider) spread.
+        samples: how many samples to draw, each as large as the whole.
+        seed: seed of the random draws.
+        groups: (examples,) labels; whole groups are drawn instead of examples. Questions about one context tend to
+            be right or wrong together, so drawing contexts gives a more honest (wider) spread.
 
     Returns:
         (samples,) means (Efron 1979).
@@ -86,19 +87,19 @@ def bootstrap_interval(
         (low, high), in the unit of the values.
     """
     if not 0 < confidence < 1:
-        raise ValueError(f"confidence lies between 0 and 1, got {confidence}")
+        raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
     tail = (1 - confidence) / 2
     low, high = np.quantile(bootstrap_means(values, samples, seed, groups), [tail, 1 - tail])
     return float(low), float(high)
 
 
 def score_by(scores: Scores, groups: Sequence):
-    """Scores of groups of examples, each with its number of examples and how sure it is.
+    """Scores of groups of examples, each with its number of examples and its uncertainty.
 
     Args:
         scores: what :func:`qa_helpers.score` returned.
         groups: (examples,) a label for each, in the order of the examples. Labels of a pandas Categorical keep its
-            order; others come by size, largest first.
+            order; others are sorted by size, largest first.
 
     Returns:
         pandas.DataFrame indexed by group: ``examples``, ``EM`` and ``F1`` in 0..100, and ``F1 low``, ``F1 high``, the
@@ -124,16 +125,16 @@ def score_by(scores: Scores, groups: Sequence):
 
 
 def question_word(question: str) -> str:
-    """The first question word, wherever it occurs in the question ("In which year …?"); "none" where there is none."""
+    """The first question word, wherever it occurs in the question ("In which year …?"); "none" if there is none."""
     words = re.findall(r"\w+", question.lower())
     return next((word for word in words if word in QUESTION_WORDS), "none")
 
 
 def answer_kind(text: str) -> str:
-    """Roughly what kind of thing an answer names, from its looks alone: "date", "number", "name" or "words".
+    """Roughly what kind of thing an answer names, judged by its form alone: "date", "number", "name" or "words".
 
-    A date has a month or a year in it; a number has a digit in it or begins with a number word; a name has capitals at
-    most of its longer words.
+    A date contains a month or a year; a number contains a digit or begins with a number word; in a name, most of the
+    longer words begin with a capital.
     """
     if _DATE.search(text):
         return "date"
@@ -151,7 +152,7 @@ def classify_errors(
     Args:
         predictions: one per example, in order.
         examples: rows in the course's schema.
-        features: the windows of the examples; without them "lost" is never said.
+        features: the windows of the examples; without them "lost" is never reported.
 
     Returns:
         (examples,) names, keys of ``ERROR_CLASSES``.
@@ -173,7 +174,7 @@ def classify_errors(
 
 
 def overlaps(prediction: Prediction, example: dict) -> bool:
-    """Whether the predicted characters touch those of an acceptable answer."""
+    """Whether the predicted characters overlap those of an acceptable answer."""
     answers = zip(example["answers"]["answer_start"], example["answers"]["text"])
     return any(prediction.start < start + len(text) and start < prediction.end for start, text in answers)
 
@@ -226,7 +227,7 @@ def calibration(probabilities: Sequence[float], right: Sequence[float], bins: in
     Args:
         probabilities: (examples,) in 0..1.
         right: (examples,) 1 where the prediction is right, else 0.
-        bins: of equal width; each takes its lower edge, the last both.
+        bins: number of bins of equal width; each includes its lower edge, the last one both edges.
 
     Raises:
         ValueError: numbers differ, there are none, or a probability is outside 0..1.
@@ -234,7 +235,7 @@ def calibration(probabilities: Sequence[float], right: Sequence[float], bins: in
     probabilities, right = np.asarray(probabilities, dtype=np.float64), np.asarray(right, dtype=np.float64)
     if len(probabilities) != len(right) or len(right) == 0:
         raise ValueError(
-            f"{len(probabilities)} probabilities for {len(right)} predictions; give one for each, and some"
+            f"{len(probabilities)} probabilities for {len(right)} predictions; give one for each, and at least one"
         )
     if not ((probabilities >= 0) & (probabilities <= 1)).all():
         raise ValueError("a probability is outside 0..1; logits must go through a softmax first")

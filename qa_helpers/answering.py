@@ -25,9 +25,9 @@ class QuestionAnswerer:
 
     Args:
         model: a fine-tuned model, or a checkpoint's name or folder.
-        tokenizer: the model's tokenizer; not needed where ``model`` is a name.
+        tokenizer: the model's tokenizer; not needed if ``model`` is a name.
         device: where to run, e.g. ``"cuda"``; None leaves the model where it is.
-        batch_size: windows at once.
+        batch_size: windows per batch.
 
     >>> answerer = QuestionAnswerer("runs/first")  # doctest: +SKIP
     >>> answerer(question="Who built it?", context="It was built by Ilse Varn.")  # doctest: +SKIP
@@ -64,33 +64,35 @@ class QuestionAnswerer:
         Args:
             inputs: a dict with ``question`` and ``context``, several such dicts or a list of them; or two strings, a
                 question and a context. An iterator of dicts is read to its end.
-            question, context: instead of ``inputs``; lists go pair by pair, one context may serve many questions.
+            question, context: instead of ``inputs``; lists are paired element by element; one context may serve many
+                questions.
             top_k: answers per question.
-            doc_stride: tokens that neighbouring windows share; default 128 or half of ``max_seq_len``, the smaller.
+            doc_stride: tokens that neighbouring windows share; default: the smaller of 128 and half of ``max_seq_len``.
             max_answer_len: the longest answer, in tokens.
-            max_seq_len: tokens per window; default 384 or what the tokenizer allows, the smaller.
-            max_question_len: refuse questions of more tokens; None takes any that leaves room for context. (The
-                pipeline named 64 as its default, but with fast tokenizers it never applied it.)
+            max_seq_len: tokens per window; default: 384, or less if tokenizer or model allow no more.
+            max_question_len: refuse questions with more tokens; None accepts any that leaves room for context. (The
+                pipeline documented a default of 64, but never applied it with fast tokenizers.)
             handle_impossible_answer: let "no answer" (an empty string) compete with the spans.
             align_to_words: widen answers to whole words.
-            batch_size: windows at once in this call; None takes the answerer's own.
-            padding: as the pipeline took it, which changes nothing in the answers: windows are padded as batches need it.
+            batch_size: windows per batch in this call; None uses the answerer's own setting.
+            padding: accepted because the pipeline took it; it does not affect the answers, as batches are padded as
+                needed.
 
         Returns:
             ``{"score", "start", "end", "answer"}``: characters [start, end) of the context; ``score``, the product of the
-            start's and the end's probability within its window, summed over the spans that read the same. A list of
-            dicts where ``top_k`` > 1 and more than one was found; a list of results where several questions were asked.
+            start's and the end's probability within its window, summed over the spans with the same text. A list of
+            dicts if ``top_k`` > 1 and more than one was found; a list of results if several questions were asked.
 
         Raises:
             ValueError: no or empty question or context, half a surrogate pair in one of them, lists of different length,
                 settings that leave no room.
         """
         if top_k < 1 or max_answer_len < 1:
-            raise ValueError(f"top_k and max_answer_len start at 1, got {top_k} and {max_answer_len}")
+            raise ValueError(f"top_k and max_answer_len must be at least 1, got {top_k} and {max_answer_len}")
         if padding not in (True, False, "longest", "max_length", "do_not_pad"):
             raise ValueError(f"padding is True, False, 'longest', 'max_length' or 'do_not_pad', got {padding!r}")
         if batch_size is not None and batch_size < 1:
-            raise ValueError(f"batch_size starts at 1, got {batch_size}")
+            raise ValueError(f"batch_size must be at least 1, got {batch_size}")
         pairs = _as_pairs(inputs, question, context)
         limit = min(self.tokenizer.model_max_length, longest_input(self.model.config) or 384, 384)
         max_length = max_seq_len or limit
@@ -105,7 +107,7 @@ class QuestionAnswerer:
         starts, ends = predict_logits(self.model, features, batch_size or self.batch_size)
         offsets = list_column(features, "offset_mapping")
         columns = features.select_columns(["example_index", "context_tokens", "cls_index"])[:]
-        # Widening to whole words makes some spans alike; as in the pipeline, more are taken so that top_k remain.
+        # Widening to whole words makes some spans equal; as in the pipeline, more are taken so that top_k remain.
         count = 2 * top_k + 10 if align_to_words else top_k
         answers: list[list[dict]] = [[] for _ in pairs]
         null_scores = [1.0] * len(pairs)
@@ -143,8 +145,8 @@ class QuestionAnswerer:
 
 
 def _add_answer(answers: list[dict], score: float, start: int, end: int, text: str) -> None:
-    """Add a span to the answers of its document. The same words twice (in overlapping windows, or said again) are one
-    answer, as in the pipeline."""
+    """Add a span to the answers of its document. The same text found twice (in overlapping windows, or repeated in
+    the document) is one answer, as in the pipeline."""
     for answer in answers:
         if answer["answer"].lower() == text.lower():
             answer["score"] += score
@@ -187,6 +189,6 @@ def _as_pairs(inputs, question, context) -> list[tuple[str, str]]:
                 raise ValueError(f"the {what} of input {k} is empty; give some text")
             if not is_unicode(text):
                 raise ValueError(
-                    f"the {what} of input {k} holds half a surrogate pair, which is no character; repair the text"
+                    f"the {what} of input {k} holds half a surrogate pair, which is not a character; repair the text"
                 )
     return [(q.strip(), c) for q, c in pairs]

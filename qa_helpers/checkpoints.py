@@ -1,7 +1,7 @@
 """Checkpoints: a name → tokenizer and model, for every family the course teaches.
 
-What differs between the families (segments, separators, dtypes, attention) is settled here and nowhere else; the other
-rooms treat all of them alike.
+Everything that differs between the families (segments, separators, dtypes, attention) is handled here and nowhere else;
+the other modules treat all families alike.
 """
 
 import copy
@@ -30,7 +30,7 @@ ASSETS = Path(str(files("qa_helpers"))) / "mini" / "assets"
 
 @dataclass(frozen=True)
 class Family:
-    """One family of encoders: how the course's small one is built, and what needs care with the real ones.
+    """One family of encoders, with the small one that comes with the course and the real checkpoint to use instead.
 
     Attributes:
         name: the family's name, as in the course's text.
@@ -55,12 +55,12 @@ FAMILIES = {
         Family("DeBERTa", "deberta-v2", "mini-deberta", "microsoft/deberta-v3-base"),  # versions 2 and 3 are one type
     )
 }
-# Model types whose position numbers begin after the padding id; tests/test_architectures.py asks the models themselves.
+# Model types whose position numbers begin after the padding id; tests/test_architectures.py checks the models.
 POSITIONS_AFTER_PADDING = (
     *("camembert", "data2vec-text", "ibert", "longformer", "luke", "mpnet"),
     *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
 )
-# Inputs of models that read pages, with a picture, boxes or markup beside the text.
+# Inputs of models that read pages: a picture, boxes or markup in addition to the text.
 PAGE_INPUTS = ("bbox", "image", "pixel_values", "visual_feats", "xpath_tags_seq")
 MINI_CHECKPOINTS = tuple(family.mini for family in FAMILIES.values())
 HUB_CHECKPOINTS = (*(family.hub for family in FAMILIES.values()), "microsoft/deberta-base")
@@ -70,7 +70,8 @@ def locate(checkpoint: str | Path) -> str:
     """A checkpoint's name → the folder or hub id that holds it.
 
     Raises:
-        ValueError: unknown name (with the nearest known ones), or a folder that does not exist or holds no checkpoint.
+        ValueError: unknown name (with the nearest known ones), or a folder that does not exist or contains no
+            checkpoint.
     """
     name = str(checkpoint)
     if (ASSETS / name / "config.json").is_file():
@@ -122,22 +123,22 @@ def load_tokenizer(checkpoint: str | Path = "mini-bert"):
 
 
 def settle_tokenizer(tokenizer, config):
-    """The tokenizer as the model of ``config`` needs it: itself if :func:`load_tokenizer` gave it, else a settled copy.
+    """Adapt a tokenizer to the model of ``config``: returns one of :func:`load_tokenizer` as it is, copies another.
 
-    It then returns ``token_type_ids`` exactly when the model has segment embeddings, and reads special tokens in a text as
-    plain text.
+    The result returns ``token_type_ids`` exactly when the model has segment embeddings, and reads special tokens in a
+    text as plain text.
 
     Raises:
-        ValueError: it gives no offsets, or knows far fewer tokens than the model (transformers 5 makes up an empty
-            vocabulary where a folder holds none).
+        ValueError: it gives no offsets, or knows far fewer tokens than the model (transformers 5 invents an empty
+            vocabulary if a folder has none).
     """
     require_offsets(tokenizer)
     if len(tokenizer) < getattr(config, "vocab_size", 0) / 2:
         raise ValueError(
             f"the tokenizer knows {len(tokenizer):,} tokens and the model {config.vocab_size:,}: its files are missing, "
-            "or it is another model's. Save the model's own beside it with tokenizer.save_pretrained(folder)"
+            "or it is another model's. Save the model's own tokenizer in the folder with tokenizer.save_pretrained(folder)"
         )
-    # ALBERT's leaves the segments out although the model has them; DeBERTa's gives them although it has none.
+    # ALBERT's tokenizer omits the segments although the model has them; DeBERTa's returns them although it has none.
     names = [name for name in tokenizer.model_input_names if name != "token_type_ids"]
     segments = ["token_type_ids"] if has_segments(config) else []
     inputs = [names[0], *segments, *names[1:]]
@@ -153,22 +154,22 @@ def settle_tokenizer(tokenizer, config):
 
 
 def has_segments(config) -> bool:
-    """Whether a model tells the question from the context by ``token_type_ids``."""
+    """Whether a model uses ``token_type_ids`` to tell the question from the context."""
     return getattr(config, "type_vocab_size", 0) > 1
 
 
 def _typed(tokenizer) -> set[int]:
-    """Ids of special tokens that the tokenizer makes of text in which somebody typed their names."""
+    """Ids of the special tokens that the tokenizer produces when their names are typed in a text."""
     names = sorted(set(tokenizer.all_special_tokens))
     ids = tokenizer(names, add_special_tokens=False, split_special_tokens=True)["input_ids"]
     return (set(tokenizer.all_special_ids) - {tokenizer.unk_token_id}) & set().union(*ids)
 
 
 def _split_typed_special_tokens(tokenizer) -> None:
-    """Cut special tokens typed in a text after their first character.
+    """Make the tokenizer split special tokens that are typed in a text after their first character.
 
-    A unigram vocabulary (ALBERT, DeBERTa 2 and 3) holds its special tokens as pieces like any others, and of the highest
-    score, so ``split_special_tokens`` alone does not help there.
+    A unigram vocabulary (ALBERT, DeBERTa 2 and 3) contains its special tokens as ordinary pieces with the highest
+    score, so ``split_special_tokens`` alone is not enough.
     """
     names = sorted(set(tokenizer.all_special_tokens))
     pattern = "|".join(f"{re.escape(name[0])}(?={re.escape(name[1:])})" for name in names)
@@ -192,8 +193,8 @@ def is_local(checkpoint: str | Path) -> bool:
 
 
 def layer_weights(config) -> int:
-    """About how many weights a token meets on its way through the encoder's layers (ALBERT's shared layer counts each
-    time): twelve squares of the hidden size a layer. The size that decides how long training takes."""
+    """Roughly how many weights the encoder's layers apply to a token (ALBERT's shared layer counts each time it is
+    applied): 12 × hidden size² per layer. This size determines how long training takes."""
     return 12 * config.num_hidden_layers * config.hidden_size**2
 
 
@@ -208,7 +209,7 @@ def longest_input(config) -> int | None:
 
 
 def require_offsets(tokenizer) -> None:
-    """Raise a ValueError unless the tokenizer maps tokens to characters (a "fast" one) and marks "no answer" by [CLS]."""
+    """Raise a ValueError unless the tokenizer gives offsets (a "fast" one) and windows with a [CLS] for "no answer"."""
     name = type(tokenizer).__name__
     if not getattr(tokenizer, "is_fast", False):
         raise ValueError(
@@ -219,7 +220,7 @@ def require_offsets(tokenizer) -> None:
         raise ValueError(f"{name} has no [CLS] token to label unanswerable windows with; choose an encoder like BERT")
     try:
         window = tokenizer(["?"], ["?"], split_special_tokens=True)["input_ids"][0]
-    except (TypeError, ValueError) as error:  # LUKE's and the page readers' want entities or boxes
+    except (TypeError, ValueError) as error:  # those of LUKE and of page readers want entities or boxes
         raise ValueError(
             f"{name} does not take a question and a context as plain texts; choose an encoder like BERT"
         ) from error
@@ -241,8 +242,8 @@ def _require_text_model(checkpoint, config) -> None:
     wanted = [name for name in PAGE_INPUTS if name in inspect.signature(kind.forward).parameters]
     if wanted:
         raise ValueError(
-            f"checkpoint {str(checkpoint)!r}: {kind.__name__} reads pages, not plain text (it wants {wanted[0]!r} beside "
-            "the tokens); choose an encoder like BERT"
+            f"checkpoint {str(checkpoint)!r}: {kind.__name__} reads pages, not plain text (it needs {wanted[0]!r} in "
+            "addition to the tokens); choose an encoder like BERT"
         )
 
 
@@ -254,22 +255,22 @@ def load_model(
     Args:
         checkpoint: a shipped name (``"mini-bert"``), a hub id, or a folder.
         seed: seed of the new head's weights, if the checkpoint has none (an encoder such as ``bert-base-cased``).
-        needs_head: refuse a checkpoint without trained head, whose answers would be random.
-        attention: ``"eager"`` where attention maps are wanted; the library's default gives none.
+        needs_head: refuse a checkpoint without a trained head, since its answers would be random.
+        attention: ``"eager"`` to get attention maps; the library's default gives none.
 
     Returns:
         transformers' ``AutoModelForQuestionAnswering``; ``model.has_trained_head`` tells whether the head came with it.
 
     Raises:
-        ValueError: unknown checkpoint, no network, a model that is no encoder of plain text, weights that do not fit the
-            configuration, a file that cannot be read, or no trained head although ``needs_head``.
+        ValueError: unknown checkpoint, no network, a model that is not an encoder of plain text, weights that do not
+            fit the configuration, a file that cannot be read, or no trained head although ``needs_head``.
     """
     place = locate(checkpoint)
     _require_text_model(checkpoint, load_config(checkpoint))
-    # A checkpoint stored in half precision (deberta-v3, our own) would otherwise load as such: dtype="auto" is the
-    # default of transformers 5. Training needs float32 weights; autocast lowers the precision of single operations.
+    # A checkpoint stored in half precision (deberta-v3, our own) would otherwise stay in it: dtype="auto" is the
+    # default of transformers 5. Training needs float32 weights; autocast lowers the precision of individual operations.
     options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
-    options["ignore_mismatched_sizes"] = True  # so that they are reported, and refused below by name
+    options["ignore_mismatched_sizes"] = True  # so that mismatches are reported, and refused below by name
     if attention:
         options["attn_implementation"] = attention
     with torch.random.fork_rng(devices=[]), _quiet():
@@ -277,11 +278,11 @@ def load_model(
         model, report = _from_hub_or_disk(AutoModelForQuestionAnswering.from_pretrained, checkpoint, place, **options)
     if model.base_model is model:
         raise ValueError(
-            f"checkpoint {str(checkpoint)!r}: {type(model).__name__} does not keep its encoder apart from its "
+            f"checkpoint {str(checkpoint)!r}: {type(model).__name__} does not separate its encoder from its "
             "head, so a new head looks like missing weights; choose an encoder like BERT"
         )
     missing = sorted(report["missing_keys"])
-    head = [key for key in missing if not key.startswith(f"{model.base_model_prefix}.")]  # its name differs
+    head = [key for key in missing if not key.startswith(f"{model.base_model_prefix}.")]  # its name varies
     misfits = sorted(key for key, *_ in report.get("mismatched_keys", ()))
     if len(head) < len(missing) or misfits:
         absent = misfits[0] if misfits else next(key for key in missing if key not in head)
@@ -318,7 +319,7 @@ def _from_hub_or_disk(load, checkpoint, place: str, **options):
 
 
 class _quiet:
-    """Silence transformers' load report: a new head is what fine-tuning starts with, not a warning."""
+    """Silence transformers' load report: fine-tuning starts with a new head, which is no reason for a warning."""
 
     def __enter__(self):
         self.level = transformers_logging.get_verbosity()

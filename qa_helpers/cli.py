@@ -49,9 +49,9 @@ SUITED = ("learning_rate", "max_length", "stride", "align_to_words")  # their de
 
 
 def with_settings(*names: str):
-    """Give a command an option for each of these fields of :class:`FineTuneConfig`; it gets them as ``**settings``.
+    """Give a command an option for each of these fields of :class:`FineTuneConfig`; it receives them as ``**settings``.
 
-    Those of :data:`SUITED` are None unless they are given.
+    Those in :data:`SUITED` are None unless they are given.
     """
 
     def add(command: Callable) -> Callable:
@@ -59,7 +59,7 @@ def with_settings(*names: str):
         for field in fields(FineTuneConfig):
             if field.name in names:
                 suited = field.name in SUITED
-                help = field.metadata["help"] + (" Default: what suits source and checkpoint." if suited else "")
+                help = field.metadata["help"] + (" Default: depends on source and checkpoint." if suited else "")
                 kind = Annotated[field.type | None if suited else field.type, typer.Option(help=help)]
                 default = None if suited else field.default
                 parameters.append(
@@ -78,7 +78,7 @@ def with_settings(*names: str):
 def train(
     source: Source = "mini",
     checkpoint: Checkpoint = "mini-bert",
-    output_dir: Annotated[str, typer.Option(help="Where the fine-tuned model goes.")] = "runs/model",
+    output_dir: Annotated[str, typer.Option(help="Folder for the fine-tuned model.")] = "runs/model",
     half_precision: Annotated[bool, typer.Option(help="Save in half precision: half the size.")] = False,
     history: Annotated[
         Path | None, typer.Option(help="Write the history (loss, learning rate, scores, by step) as JSON.")
@@ -120,7 +120,7 @@ def evaluate(
     source: Source = "mini",
     checkpoint: TrainedCheckpoint = "mini-bert-qa",
     split: Annotated[str, typer.Option(help="Which split to score.")] = "validation",
-    batch_size: Annotated[int, typer.Option(help="Windows at once.")] = 32,
+    batch_size: Annotated[int, typer.Option(help="Windows per batch.")] = 32,
     predictions: Annotated[
         Path | None, typer.Option(help="Write id -> answer as JSON, the format of SQuAD's own scripts.")
     ] = None,
@@ -153,7 +153,7 @@ def score(
     source: Source = "mini",
     split: Annotated[str, typer.Option(help="Which split they answer.")] = "validation",
 ):
-    """Score answers that a file holds, of whatever model: EM and F1, best over all acceptable answers."""
+    """Score the answers in a file, from any model: EM and F1, best over all acceptable answers."""
     from .data import load_squad, parse_json
     from .engine.tables import text_of
     from .metrics import score as score_all
@@ -171,13 +171,15 @@ def score(
 def ask(
     question: Annotated[str, typer.Argument(help="The question.")],
     document: Annotated[
-        Path | None, typer.Option(help="A text file (UTF-8); '-' or nothing reads standard input.")
+        Path | None, typer.Option(help="A text file (UTF-8); with '-' or without this option, standard input is read.")
     ] = None,
     context: Annotated[str | None, typer.Option(help="The text itself, instead of a file.")] = None,
     checkpoint: TrainedCheckpoint = "mini-bert-qa",
     top_k: Annotated[int, typer.Option(help="Number of answers.")] = 1,
-    no_answer: Annotated[bool, typer.Option(help="Let 'no answer' compete.")] = False,
-    align_to_words: Annotated[bool, typer.Option(help="Widen answers to whole words (not without spaces).")] = True,
+    no_answer: Annotated[bool, typer.Option(help="Let 'no answer' compete with the spans.")] = False,
+    align_to_words: Annotated[
+        bool, typer.Option(help="Widen answers to whole words (turn off for languages without spaces).")
+    ] = True,
     as_json: Annotated[bool, typer.Option("--json", help="Print JSON.")] = False,
 ):
     """Answer a question from a text of any length."""
@@ -201,7 +203,7 @@ def ask(
     table = Table("answer", "score", "characters", "in the text")
     for answer in answers:
         around = text[max(0, answer["start"] - 30) : answer["end"] + 30].replace("\n", " ")
-        found = escape(answer["answer"]) or "(no answer)"  # brackets in a text are no markup
+        found = escape(answer["answer"]) or "(no answer)"  # brackets in a text are not markup
         table.add_row(found, f"{answer['score']:.3f}", f"{answer['start']}-{answer['end']}", escape(around))
     console.print(table)
 
@@ -211,7 +213,7 @@ for command, example in COMMANDS.items():
 
 
 def main() -> None:
-    """Entry point: errors that teach are printed as one line, not as a traceback."""
+    """Entry point: a ValueError is printed as one line, without a traceback."""
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="backslashreplace")  # a console that lacks a character still shows the answer
@@ -235,16 +237,16 @@ def _limited(data, limit: int | None):
 
 
 def _suited(source: str, checkpoint: str, settings: dict) -> dict:
-    """Settings in which what was not given is what the course takes for this source and checkpoint."""
+    """Settings, where those not given are the ones that the course uses for this source and checkpoint."""
     suited = setup(source, checkpoint, seed=settings.get("seed", 0)).fine_tune_config()
     own = {name: getattr(suited, name) for name in SUITED if name in settings and settings[name] is None}
-    if own.get("stride") and settings["max_length"]:  # a shorter window, the same share of it
+    if own.get("stride") and settings["max_length"]:  # for a window of another length, the same share of it
         own["stride"] = settings["max_length"] * suited.stride // suited.max_length
     return settings | own
 
 
 def _save_halved(model, tokenizer, output_dir: str) -> None:
-    """Replace a trained model in its folder by the same in half precision; load_model reads it as float32."""
+    """Replace a trained model in its folder by the same model in half precision; load_model reads it as float32."""
     from .engine.whole_files import whole_folder
     from .training import save_model
 
@@ -254,13 +256,13 @@ def _save_halved(model, tokenizer, output_dir: str) -> None:
 
 
 def _read_text(document: Path | None) -> str:
-    """A text file's or standard input's characters, as they are: UTF-8, whatever the console's encoding, with every \\r."""
+    """The unaltered text of a file or of standard input: UTF-8, whatever the console's encoding, with every \\r."""
     name = "standard input" if document is None or str(document) == "-" else str(document)
     try:
         if name == "standard input":
             return sys.stdin.buffer.read().decode("utf-8-sig")
         if document.is_dir() or document.suffix.lower() in NOT_PLAIN:
-            what = "is a folder" if document.is_dir() else "is no plain text"
+            what = "is a folder" if document.is_dir() else "is not plain text"
             raise ValueError(
                 f"{document} {what}: ask takes one text file. For many documents use qa.QuestionAnswerer, which takes "
                 "lists of questions and contexts"

@@ -3,7 +3,8 @@
 A row (*example*) is ``{"id", "title", "context", "question", "answers": {"text": [...], "answer_start": [...]}}``.
 ``answer_start`` counts characters of ``context``; an example without an answer (SQuAD 2.0) has two empty lists.
 
-Every reader yields pairs (place, row); what a row may be and what is wrong with it is in :mod:`qa_helpers.examples`.
+Every reader yields (place, row) pairs; :mod:`qa_helpers.examples` turns rows into examples and explains what is wrong
+with bad ones.
 """
 
 import json
@@ -35,11 +36,12 @@ MINI_NAMES = ("mini", "mini_v2")
 NOTES_NAMES = ("mini_notes", "mini_notes_v2")
 SPLIT_PREFIXES = {"train": ("train",), "validation": ("dev", "valid", "val"), "test": ("test",)}
 LEVELS = ("data", "paragraphs", "qas", "question")  # of SQuAD's JSON, each a list in the one before
-LARGE = 16 * 2**20  # bytes of a file from which on its examples are kept in the library's cache, not in memory
+LARGE = 16 * 2**20  # bytes: examples of files this large or larger are kept in the library's cache, not in memory
 
 
 class Splits(DatasetDict):
-    """Split → Dataset. A test split without its answers, which many publishers keep, is refused only when it is asked for.
+    """Split → Dataset. Many publishers keep the answers of a test split secret: such a split raises an error only when
+    asked for.
 
     Attributes:
         refused: split → the ValueError that says what is wrong with it.
@@ -61,33 +63,34 @@ def load_squad(source: str | Path = "mini") -> Splits:
             SQuAD's columns, or a path: a file, a folder that holds ``train*`` and/or ``dev*`` (``valid*``, ``test*``) files,
             or a folder that ``save_to_disk`` wrote.
 
-    Files, told apart by their ending:
+    Files are recognised by their extension:
 
     - ``.json``: SQuAD 1.1 or 2.0, nested as published; also a list of rows, and JSON lines.
-    - ``.jsonl``, ``.ndjson``: a row a line.
-    - ``.csv``, ``.tsv``: a row a line under a header, cells separated by commas, semicolons or tabs. ``answers`` is JSON
-      or a Python literal; or there are the columns ``answer_text`` and ``answer_start``, both empty where there is no
-      answer.
-    - ``.parquet``: a row a row, in the columns of either kind.
+    - ``.jsonl``, ``.ndjson``: one row per line.
+    - ``.csv``, ``.tsv``: a header, then one row per line, with cells separated by commas, semicolons or tabs.
+      ``answers`` is JSON or a Python literal; alternatively there are columns ``answer_text`` and ``answer_start``,
+      both empty if there is no answer.
+    - ``.parquet``: one example per row, with either set of columns.
 
     A row has ``id``, ``context``, ``question`` and ``answers`` (a list of ``{"text", "answer_start"}``, or one object
-    with both as lists); ``title`` may be missing. Text is UTF-8, with or without a byte order mark, and taken as it is,
-    character by character. An ``answer_start`` is a whole number, not ``12.0``, ``"12"`` or ``true`` (CSV cells are
-    text, and pandas writes ``12.0`` in columns with gaps: both are read there, and so are such columns of Parquet).
-    ``is_impossible: true`` means no answer, whatever ``answers`` holds; ``plausible_answers`` and other keys are
-    ignored. Ids are text or whole numbers, and occur once in a split.
+    with both as lists); ``title`` may be missing. Text is UTF-8, with or without a byte order mark, and is not altered.
+    An ``answer_start`` must be a whole number, not ``12.0``, ``"12"`` or ``true``. (There are two exceptions: CSV cells
+    are text, and pandas writes ``12.0`` in columns with gaps, so both are accepted in CSV files, and ``12.0`` in
+    Parquet files, too.) ``is_impossible: true`` means no answer, whatever ``answers`` contains; ``plausible_answers``
+    and other keys are ignored. Ids are text or whole numbers and must be unique within a split.
 
-    Examples of files from 16 MB on are kept in the Hugging Face datasets cache and mapped into memory, so that loading
-    the same file again takes a moment.
+    Examples of files of 16 MB or more are kept in the Hugging Face datasets cache and memory-mapped, so that loading
+    the same file again takes only a moment.
 
     Returns:
         DatasetDict with ``train`` and/or ``validation`` (and ``test``, if there is one), columns id, title, context,
-        question, answers. A test split that cannot be read, mostly since its answers are kept secret, raises its
-        ValueError when it is asked for.
+        question, answers. A test split that cannot be read (usually because its answers are secret) raises its
+        ValueError only when it is asked for.
 
     Raises:
-        ValueError: the source is unknown (the nearest names are given), cannot be reached, or holds anything malformed
-            (the place and the remedy are given; rows count from 0, lines from 1). Nothing is left out silently.
+        ValueError: the source is unknown (the nearest names are given), cannot be reached, or contains anything
+            malformed (the message gives the place and the remedy; rows are counted from 0, lines from 1). Nothing is
+            skipped silently.
     """
     name = str(source)
     if name in MINI_NAMES:
@@ -108,7 +111,7 @@ def load_squad(source: str | Path = "mini") -> Splits:
             return _in_schema(open_saved(path, _split_of(path) or "validation"), path.name)
         if path.is_dir():
             return _readable(_split_files(path), _read_file)
-    except (OSError, RuntimeError) as error:  # RuntimeError: "~somebody" who has no home
+    except (OSError, RuntimeError) as error:  # RuntimeError: "~name" of an unknown user
         raise ValueError(f"source {name!r} could not be read ({error})") from error
     if looks_like_path(name):
         raise ValueError(f"source {name!r}: there is no such file or folder (looked in {Path.cwd().name}/)")
@@ -120,13 +123,13 @@ def load_squad(source: str | Path = "mini") -> Splits:
 
 
 def looks_like_path(name: str) -> bool:
-    """Whether a source or checkpoint name can only be meant as a path ('./x', '../x', '/x', '~', 'a/b/c', 'x.json')."""
+    """Whether a source or checkpoint name must be a path ('./x', '../x', '/x', '~', 'a/b/c', 'x.json')."""
     ending = Path(name).suffix.lower() in READERS
     return name.startswith((".", "/", "~")) or name.count("/") > 1 or "\\" in name or ending
 
 
 def unknown_name(what: str, name: str, known: Iterable[str], otherwise: str) -> str:
-    """The message for a name nobody knows: the nearest known names first."""
+    """The error message for an unknown name, with the nearest known names first."""
     known = list(known)
     near = get_close_matches(name, known, n=2, cutoff=0.5)
     hint = f"; did you mean {' or '.join(map(repr, near))}?" if near else ""
@@ -144,23 +147,24 @@ def read_squad_json(path: str | Path) -> Iterator[dict]:
 
 
 def _read_json(path: Path) -> Iterator[tuple[str, dict]]:
-    """SQuAD 1.1 or 2.0 JSON, whole or any part of its nesting, a list of rows, or JSON lines under a ``.json`` name."""
+    """Read SQuAD 1.1 or 2.0 JSON (any level of its nesting), a list of rows, or JSON lines in a ``.json`` file."""
     text = text_of(path)
     try:
         content = parse_json(text, path.name)
-    except _MoreFollows:  # a whole object, and another one after it
+    except _MoreFollows:  # a complete object, followed by another one
         yield from _json_lines(text, path.name)
         return
     yield from _questions(content, path.name, LEVELS, "question" if isinstance(content, list) else "data")
 
 
 def _questions(item, place: str, levels: tuple, expected: str, **around: str) -> Iterator[tuple[str, dict]]:
-    """The questions inside one object of a JSON file, each with the ``context`` and ``title`` around it.
+    """Yield the questions inside one object of a JSON file, each with its enclosing ``context`` and ``title``.
 
     Args:
-        item: anything of SQuAD's nesting: the whole, an article, a paragraph, a question, or a list of one kind.
-        levels: what it may be, as the keys that show it.
-        expected: the key to ask for where nothing shows what it is.
+        item: any level of SQuAD's nesting: the whole file, an article, a paragraph, a question, or a list of one of
+            these.
+        levels: the levels that it may be, each given by the key that identifies it.
+        expected: the key to ask for if none of these keys is there.
     """
     if isinstance(item, list):
         for k, part in enumerate(item):
@@ -187,8 +191,8 @@ def _read_json_lines(path: Path) -> Iterator[tuple[str, dict]]:
 
 
 def _json_lines(text: str, name: str) -> Iterator[tuple[str, dict]]:
-    """One JSON object a line; empty lines are passed over."""
-    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: U+2028 may be in a text
+    """One JSON object per line; empty lines are skipped."""
+    for number, line in enumerate(text.split("\n"), start=1):  # not splitlines: a text may contain U+2028
         if line.strip():
             place = f"{name}: line {number}"
             row = parse_json(line, place)
@@ -197,11 +201,11 @@ def _json_lines(text: str, name: str) -> Iterator[tuple[str, dict]]:
 
 
 class _MoreFollows(ValueError):
-    """Whole JSON, and then something else."""
+    """Complete JSON, followed by something else."""
 
 
 def parse_json(text: str, place: str):
-    """JSON text → objects; a ValueError that says where the text is not JSON."""
+    """Parse JSON text; raise a ValueError that says where it is not JSON."""
     try:
         return json.loads(text)
     except json.JSONDecodeError as error:
@@ -225,7 +229,7 @@ READERS: dict[str, Callable[[Path], Iterator[tuple[str, dict]]]] = {
 
 
 def _sound(pairs: Iterable[tuple[str, dict]]) -> Iterator[dict]:
-    """The examples of (place, row) pairs, as long as they are sound and no id occurs twice.
+    """Turn (place, row) pairs into examples, and check that they are sound and that no id occurs twice.
 
     Raises:
         ValueError: an example is not sound; the message names the place and the remedy.
@@ -239,7 +243,7 @@ def _sound(pairs: Iterable[tuple[str, dict]]) -> Iterator[dict]:
         if identifier in places:
             raise ValueError(
                 f"{place}: the id {shown(identifier)} occurs twice, first at {places[identifier].partition(': ')[2]}. "
-                "Answers and scores are told apart by the id: drop one of the two, or give it an id of its own"
+                "Answers and scores are matched by id: drop one of the two examples, or give it another id"
             )
         places[identifier] = place
         yield example
@@ -268,13 +272,13 @@ def _read_file(path: Path) -> Dataset:
 
 
 def _examples_of(path: Path, reader: Callable, written: int = 0) -> Iterator[dict]:
-    """The examples of a file. ``written``, the time of its last change, tells the cache one state from another."""
+    """The examples of a file. ``written``, its modification time, lets the cache notice that the file has changed."""
     with track(_sound(reader(path)), f"Reading {path.name}", unit="examples") as examples:
         yield from examples
 
 
 def _cached(path: Path, reader: Callable) -> Dataset:
-    """The examples of a large file in the library's cache, mapped into memory."""
+    """The examples of a large file, memory-mapped from the library's cache."""
     arguments = {"path": path.resolve(), "reader": reader, "written": path.stat().st_mtime_ns}
     try:
         with library_bars(downloads=False, data=False):
@@ -284,7 +288,7 @@ def _cached(path: Path, reader: Callable) -> Dataset:
 
 
 def _readable(splits: Mapping, read: Callable) -> Splits:
-    """``read(what)`` of each split, in order; a test split may fail, as long as there is another one."""
+    """Apply ``read`` to each split, in order; the test split may fail, as long as there is another split."""
     found, refused = Splits(), {}
     for split in sorted(splits, key=_place_of_split):
         try:
@@ -298,7 +302,7 @@ def _readable(splits: Mapping, read: Callable) -> Splits:
 
 
 def _in_schema(splits: dict[str, Dataset], name: str) -> Splits:
-    """Datasets that the library loaded, looked through; those that have the course's schema stay where they are."""
+    """Check datasets that the library loaded; those that already have the course's schema are not copied."""
 
     def checked(named: tuple[str, Dataset]) -> Dataset:
         split, dataset = named
@@ -311,12 +315,12 @@ def _in_schema(splits: dict[str, Dataset], name: str) -> Splits:
             if not _has_the_schema(dataset):
                 return rows_to_dataset(list(examples))
             for _ in examples:
-                pass  # all sound
+                pass  # reading an example checks it
         return dataset.select_columns(list(FEATURES))
 
     if not splits:
         raise ValueError(f"{name}: holds no split")
-    # A split "dev" is the validation split, as a file dev.json is.
+    # A split called "dev" is the validation split, just like a file called dev.json.
     usual = {
         split: next((k for k, v in SPLIT_PREFIXES.items() if split in v and k not in splits), split) for split in splits
     }
@@ -364,7 +368,7 @@ def _from_hub(source: str) -> Splits:
     try:
         with library_bars(downloads=bars_shown(), data=bars_shown()):
             loaded = load_dataset(repository, **({"name": config} if config else {}))
-    except Exception as error:  # the library raises many kinds: no network, no such repository, a loading script
+    except Exception as error:  # many kinds: no network, no such repository, a loading script
         if "Config name is missing" in str(error):
             known = ", ".join(f"{repository}:{name}" for name in get_dataset_config_names(repository))
             raise ValueError(f"source {source!r} has several configurations; name one of them: {known}") from error

@@ -1,4 +1,4 @@
-"""Decoding: start and end logits → the best spans → answers, exactly, over all windows of an example."""
+"""Decoding: start and end logits → the best spans → answers, by an exact search over all windows of an example."""
 
 import math
 import unicodedata
@@ -33,12 +33,12 @@ class Prediction:
 
     Attributes:
         example_id: the example's id.
-        text: the answer, "" where it is "no answer".
-        start, end: its characters [start, end) in the context; 0, 0 where there is none.
+        text: the answer, "" for "no answer".
+        start, end: its characters [start, end) in the context; 0, 0 if there is no answer.
         score: start logit + end logit of the best span.
         probability: the best span's share among the n-best.
-        null_score: logits of "no answer": start + end at [CLS], the *minimum* over the example's windows. A window that
-            does not hold the answer rightly says "not here"; only when every window says so is there no answer.
+        null_score: score of "no answer": start logit + end logit at [CLS], the *minimum* over the example's windows. A
+            window without the answer is right to say "not here"; there is no answer only if every window says so.
         n_best: the best spans, best first.
     """
 
@@ -58,18 +58,18 @@ class Prediction:
 
 
 def best_spans(starts, ends, context: tuple[int, int], n_best: int = 20, longest: int = 30):
-    """The ``n_best`` best valid spans of a window: exact, a search over all of them.
+    """The ``n_best`` best valid spans of a window, found by a search over all valid spans.
 
     A span is valid if it lies in the context, ends no earlier than it starts and has at most ``longest`` tokens. In
-    the square of all starts and ends, the valid spans are a band along the diagonal; here the band stands upright, a
-    row for each start and a column for each length.
+    the matrix of all starts and ends, the valid spans form a band along the diagonal; here the band is stored as a
+    rectangle, with a row for each start and a column for each length.
 
     Args:
         starts, ends: logits (tokens,).
         context: the context's tokens [first, last + 1).
 
     Returns:
-        (scores, starts, ends), best first; ends inclusive; of equal scores the earlier start, then the shorter span.
+        (scores, starts, ends), best first; ends inclusive; ties go to the earlier start, then to the shorter span.
 
     Raises:
         ValueError: a logit is not a finite number.
@@ -91,7 +91,7 @@ def best_spans(starts, ends, context: tuple[int, int], n_best: int = 20, longest
 
 
 def places_of_highest(values: np.ndarray, count: int) -> np.ndarray:
-    """Places of the ``count`` highest values, in order of place, and of all that equal the lowest of them."""
+    """Indices of the ``count`` highest values, in ascending order, and of all that tie with the lowest of them."""
     if count >= len(values):
         return np.arange(len(values))
     return np.flatnonzero(values >= np.partition(values, -count)[-count])
@@ -100,7 +100,7 @@ def places_of_highest(values: np.ndarray, count: int) -> np.ndarray:
 def spans_of_window(
     context: str, offsets, starts, ends, context_tokens: tuple[int, int], n_best: int, longest: int, align: bool
 ) -> list[tuple[float, int, int, str]]:
-    """The ``n_best`` best spans of one window that hold text, best first, as (score, start, end, text).
+    """The ``n_best`` best spans of one window that contain text, best first, as (score, start, end, text).
 
     Args:
         context: the example's context.
@@ -109,7 +109,7 @@ def spans_of_window(
         align: widen to whole words (see :func:`whole_words`).
 
     Returns:
-        ``start``, ``end``: characters [start, end) of the context. A span of spaces alone is no answer.
+        ``start``, ``end``: characters [start, end) of the context. Spans of white space only are skipped.
     """
     offsets, wanted = np.asarray(offsets).tolist(), n_best
     while True:
@@ -124,7 +124,7 @@ def spans_of_window(
                 spans.append((score, start, end, text))
         if len(spans) >= n_best or len(best[0]) < wanted:
             return spans[:n_best]
-        wanted *= 2  # spaces took the places of answers: look further down
+        wanted *= 2  # blank spans took places among the best: take more
 
 
 def decode_answers(
@@ -142,11 +142,11 @@ def decode_answers(
     Args:
         examples: the rows that ``features`` were made from, in the same order.
         features: what :func:`qa_helpers.make_features` returned (labels are not used).
-        start_logits, end_logits: per feature (tokens,); padded rows (features, sequence) are cut to the window.
+        start_logits, end_logits: per feature (tokens,); rows padded on the right (features, sequence) will do, too.
         n_best: candidates kept for each example.
         max_answer_length: the longest answer, in tokens.
-        null_threshold: None always answers; a number says "no answer" where ``null_score - score`` exceeds it
-            (SQuAD 2.0; 0 is neutral, the best value is tuned on validation data).
+        null_threshold: None always answers; with a number, the answer is "no answer" if ``null_score - score`` exceeds
+            it (SQuAD 2.0; 0 is neutral, the best value is tuned on validation data).
         align_to_words: widen answers to whole words (see :func:`whole_words`), as transformers' pipeline did by default.
 
     Returns:
@@ -156,7 +156,7 @@ def decode_answers(
         ValueError: numbers of features and logits differ, logits are not finite, or an example has no feature.
     """
     if n_best < 1 or max_answer_length < 1:
-        raise ValueError(f"n_best and max_answer_length start at 1, got {n_best} and {max_answer_length}")
+        raise ValueError(f"n_best and max_answer_length must be at least 1, got {n_best} and {max_answer_length}")
     if not len(features) == len(start_logits) == len(end_logits):
         raise ValueError(
             f"{len(features)} features, but {len(start_logits)} start and {len(end_logits)} end logits: "
@@ -185,7 +185,7 @@ def decode_answers(
 
 
 def _check_window(window: int, columns: dict, ids: list[str], starts: np.ndarray, ends: np.ndarray) -> None:
-    """Raise a ValueError if a window is of other examples, or its logits are too few or not finite."""
+    """Raise a ValueError if a window comes from other examples, or has too few logits or logits that are not finite."""
     example, example_id = columns["example_index"][window], columns["example_id"][window]
     if example >= len(ids) or ids[example] != example_id:
         raise ValueError(
@@ -203,8 +203,8 @@ def _check_window(window: int, columns: dict, ids: list[str], starts: np.ndarray
 def _predict(example_id: str, spans: list, n_best: int, null_score: float, null_threshold: float | None) -> Prediction:
     """The answer to one example from the spans of all its windows, (score, start, end, text)."""
     best: dict[tuple[int, int], tuple] = {}
-    for span in sorted(spans, key=itemgetter(0), reverse=True):  # of equal scores, the earlier window stays ahead
-        best.setdefault(span[1:3], span)  # windows share tokens: the same characters count where they are best
+    for span in sorted(spans, key=itemgetter(0), reverse=True):  # stable: ties keep the order of the windows
+        best.setdefault(span[1:3], span)  # windows overlap: a span found twice keeps its best score
         if len(best) == n_best:
             break
     if not best:
@@ -231,8 +231,8 @@ def inside_word(context: str, k: int) -> bool:
 def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
     """Characters [start, end) widened so that neither edge is inside a word.
 
-    A rare name is many tokens, and a span of tokens may end inside it. For languages that put no space between words
-    this widens too far.
+    A rare name consists of many tokens, and a span of tokens may end inside it. In languages without spaces between
+    words, this widens too far.
     """
     while inside_word(context, start):
         start -= 1
@@ -246,8 +246,8 @@ def apply_threshold(predictions: Sequence[Prediction], null_threshold: float | N
 
     Args:
         predictions: what :func:`decode_answers` returned, at any threshold.
-        null_threshold: as there: None always answers; a number says "no answer" where ``null_score - score`` exceeds it
-            (infinity always answers, minus infinity never).
+        null_threshold: None always answers; with a number, the answer is "no answer" if ``null_score - score`` exceeds
+            it (infinity always answers, minus infinity never).
 
     Returns:
         What ``decode_answers`` would return at that threshold.

@@ -1,4 +1,4 @@
-"""Evaluation: a model and examples → scores and answers, shared out among the processes where there are several."""
+"""Evaluation: a model and examples → scores and answers, divided among the processes if there are several."""
 
 from collections.abc import Sequence
 
@@ -14,16 +14,16 @@ from .model import predict_logits
 
 
 class Evaluation:
-    """Examples made ready once, to score a model on as often as wanted.
+    """Examples that are prepared once, to score a model on any number of times.
 
-    Each process (see ``accelerate launch``) prepares, predicts and decodes its own part of the examples; every one of
-    them gets all answers and the same scores.
+    Each process (see ``accelerate launch``) prepares, predicts and decodes its own part of the examples; in the end
+    every process has all answers and the same scores.
 
     Args:
         examples: rows in the course's schema.
         tokenizer, max_length, stride: as for :func:`qa_helpers.make_features`.
         batch_size: as for :func:`qa_helpers.predict_logits`.
-        progress: whether long work shows a progress bar; None does in a notebook and on a terminal.
+        progress: whether to show a progress bar for long work; None shows one in a notebook and on a terminal.
         decoding: as for :func:`qa_helpers.decode_answers`: ``n_best``, ``max_answer_length`` and so on.
     """
 
@@ -46,7 +46,7 @@ class Evaluation:
         self.windows = len(self.features or ())
 
     def run(self, model: nn.Module, progress: bool | None = None) -> tuple[Scores, list[Prediction]]:
-        """Score a model (``progress``: None does as the evaluation was told).
+        """Score a model (``progress``: None uses the evaluation's own setting).
 
         Returns:
             (scores, predictions): EM and F1 over all examples, and an answer to each, in order.

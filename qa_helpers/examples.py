@@ -1,4 +1,4 @@
-"""What an example is: its columns, how one is made of a row of a file, and what may be wrong with it."""
+"""Examples: their columns, how a row of a file becomes one, and what can be wrong with it."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -23,7 +23,7 @@ FEATURES = Features(
 
 _WRITTEN = {
     str: "text",
-    int: "a whole number, without quotes or a point",
+    int: "a whole number, without quotes or a decimal point",
     list: "a list [...]",
     dict: "an object {...}",
 }
@@ -32,7 +32,7 @@ _WRITTEN = {
 @dataclass(frozen=True)
 class Problem:
     """What is wrong with one example: ``kind`` is one of empty_question, empty_context, malformed, empty_answer,
-    misaligned, duplicate_id; ``message`` says it in full, with the remedy."""
+    misaligned, duplicate_id; ``message`` explains it and gives the remedy."""
 
     example_id: str
     kind: str
@@ -52,7 +52,7 @@ def example_problems(example: dict) -> list[Problem]:
             report(f"empty_{field}", f"the {field} is empty; fill it in or drop the example")
     for field in ("id", "title", "question", "context"):
         if isinstance(example.get(field), str) and not is_unicode(example[field]):
-            report("malformed", f"the {field} holds half a surrogate pair, which is no character; repair the text")
+            report("malformed", f"the {field} holds half a surrogate pair, which is not a character; repair the text")
     try:
         texts, starts = answers["text"], answers["answer_start"]
         sizes = len(texts), len(starts)
@@ -63,13 +63,13 @@ def example_problems(example: dict) -> list[Problem]:
         report("malformed", "answers.text and answers.answer_start differ in length; each text needs one start")
     for text, start in zip(texts, starts):
         if not isinstance(text, str):
-            report("malformed", f"an answer's text is no text but {_kind(text)}; write it as a string")
+            report("malformed", f"an answer's text is {_kind(text)}, not a string; write it as one")
         elif not isinstance(start, Integral) or isinstance(start, bool):
-            report("malformed", f"an answer_start is no whole number but {_kind(start)}; it counts characters")
+            report("malformed", f"an answer_start is {_kind(start)}, not a whole number; it counts characters")
         elif not text.strip():
             report("empty_answer", "an answer is empty; an unanswerable question has empty lists instead")
         elif not isinstance(context, str):
-            continue  # reported above: there is no text for the answer to be in
+            continue  # already reported above: there is no text to find the answer in
         elif start < 0 or context[start : start + len(text)] != text:
             at = context[max(start, 0) : max(start, 0) + len(text)]
             remedy = why_misplaced(context, text, start)
@@ -80,7 +80,7 @@ def example_problems(example: dict) -> list[Problem]:
 
 
 def check_examples(examples: Iterable[dict]) -> list[Problem]:
-    """Check every example as :func:`example_problems` does, and that no id occurs twice.
+    """Check every example with :func:`example_problems`, and check that no id occurs twice.
 
     Args:
         examples: rows of a Dataset, or dicts of the same shape.
@@ -103,7 +103,7 @@ def rows_to_dataset(rows: list[dict]) -> Dataset:
     """Rows in the course's schema → Dataset (in memory).
 
     Raises:
-        ValueError: a row lacks a column, or holds what its column cannot; names both.
+        ValueError: a row lacks a column, or has a value that does not fit its column; the message names both.
     """
     for k, row in enumerate(rows):
         for column in FEATURES:
@@ -119,11 +119,12 @@ def rows_to_dataset(rows: list[dict]) -> Dataset:
 
 
 def make_example(row: dict, place: str) -> dict:
-    """An example of what a file says.
+    """Make an example from a row of a file.
 
     Args:
-        row: a row of a table, or an item of SQuAD's ``qas`` with the ``context`` and ``title`` around it. Other keys are
-            ignored, and so are ``plausible_answers``; ``is_impossible: true`` means no answer, whatever ``answers`` holds.
+        row: a row of a table, or an item of SQuAD's ``qas`` with its enclosing ``context`` and ``title``. Other keys
+            are ignored, and so are ``plausible_answers``; ``is_impossible: true`` means no answer, whatever ``answers``
+            contains.
         place: where it is, for messages ("dev.json: data[0]", "train.csv: row 3").
 
     Raises:
@@ -132,7 +133,7 @@ def make_example(row: dict, place: str) -> dict:
     named = next((key for key in ("id", "qid", "guid") if row.get(key) not in (None, "")), "id")  # SQuAD, MRQA, KLUE
     identifier = str(value_of(row, named, (str, int), place))
     if not identifier.strip():
-        raise ValueError(f"{place_of(place, 'id')}: the id is empty; give each example an id of its own")
+        raise ValueError(f"{place_of(place, 'id')}: the id is empty; give each example its own id")
     return {
         "id": identifier,
         "title": title_of(row, place),
@@ -158,11 +159,11 @@ def _answers(row: dict, place: str) -> dict[str, list]:
         row = row | {"answers": answers_of_mrqa(row["detected_answers"], value_of(row, "context", str, place), here)}
     if "answers" in row or not {"answer_text", "answer_start"} & row.keys():
         if "answers" in row and row["answers"] is None:
-            raise ValueError(f"{here}: nothing there; a question without an answer has [], or is_impossible: true")
+            raise ValueError(f"{here}: no value; a question without an answer has [], or is_impossible: true")
         pairs = _pairs(value_of(row, "answers", (list, dict), place), here)
     elif row.get("answer_text") is None and row.get("answer_start") is None:
         pairs = []
-    else:  # a table's two columns
+    else:  # the two columns of a table
         pairs = [(value_of(row, "answer_text", str, place), value_of(row, "answer_start", int, place))]
     if impossible is False and not pairs:
         raise ValueError(f"{here}: no answer, but is_impossible is false; add the answer, or set is_impossible to true")
@@ -170,7 +171,7 @@ def _answers(row: dict, place: str) -> dict[str, list]:
 
 
 def _pairs(answers: list | dict, place: str) -> list[tuple[str, int]]:
-    """(text, answer_start) of each answer, from SQuAD's list of objects or from the two lists of a dataset's row."""
+    """(text, answer_start) of each answer, from SQuAD's list of objects or from the two lists in a row of a dataset."""
     if isinstance(answers, dict):
         texts, starts = value_of(answers, "text", list, place), value_of(answers, "answer_start", list, place)
         if len(texts) != len(starts):
@@ -181,7 +182,7 @@ def _pairs(answers: list | dict, place: str) -> list[tuple[str, int]]:
 
 
 def value_of(mapping, key: str, kinds: type | tuple, place: str):
-    """``mapping[key]`` if it is there and of the right type; a ValueError that names the place if not."""
+    """``mapping[key]``; raise a ValueError that names the place if it is missing or of the wrong type."""
     kinds = kinds if isinstance(kinds, tuple) else (kinds,)
     expected = " or ".join(kind.__name__ for kind in kinds)
     if not isinstance(mapping, dict) or key not in mapping:
@@ -201,7 +202,7 @@ def place_of(place: str, key: str) -> str:
 
 
 def shown(text: str) -> str:
-    """Text for a message: quoted, its middle left out if it is long."""
+    """Text for a message: quoted, and shortened in the middle if it is long."""
     quoted = repr(text if len(text) <= 1000 else text[:500] + text[-500:])
     return quoted if len(quoted) <= 160 else f"{quoted[:100]} … {quoted[-50:]}"
 
@@ -211,7 +212,7 @@ def _kind(value) -> str:
 
 
 def is_unicode(text: str) -> bool:
-    """Whether a text is made of characters only: half of a surrogate pair is none, and tokenizers refuse it."""
+    """Whether a text consists of valid characters only: half a surrogate pair is not one, and tokenizers reject it."""
     try:
         text.encode()
     except UnicodeEncodeError:

@@ -47,8 +47,8 @@ def make_features(
         max_length: tokens per window, question and special tokens included.
         stride: context tokens that neighbouring windows share.
         labels: add ``start_positions`` and ``end_positions`` (of the first answer, where there are several).
-        num_proc: processes for large datasets; None works in this one (the tokenizer has threads of its own).
-        progress: whether long work shows a progress bar; None shows one in a notebook and on a terminal.
+        num_proc: processes for large datasets; None uses this process only (the tokenizer has its own threads).
+        progress: whether to show a progress bar for long work; None shows one in a notebook and on a terminal.
 
     Returns:
         Dataset with one row per window, unpadded:
@@ -59,13 +59,13 @@ def make_features(
         - ``cls_index``: the position of [CLS] in the window
         - ``example_id``, ``example_index``: the example it was cut from
         - ``start_positions``, ``end_positions``: token indices of the answer, end inclusive; both ``cls_index`` where
-          the window does not hold the whole answer
+          the window does not contain the whole answer
 
-        Features of examples that are on disk are cached there and found again; others stay in memory.
+        Features of examples that are on disk are cached there and reused; others stay in memory.
 
     Raises:
         ValueError: a malformed example, a question that leaves no room, a stride that does not fit, or a tokenizer
-            without offsets; names the example and the remedy.
+            without offsets; the message names the example and the remedy.
     """
     if not isinstance(examples, Dataset):
         examples = rows_to_dataset(list(examples))
@@ -73,11 +73,11 @@ def make_features(
         raise ValueError("there are no examples to make features from")
     check_settings(tokenizer, max_length, stride)
     options = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride, "labels": labels}
-    # Features of examples in memory stay in memory: nobody will look for them, so no fingerprint of the content is needed.
+    # Features of examples in memory stay in memory and are never looked up: they need no fingerprint of the content.
     on_disk = bool(examples.cache_files)
     content = _fingerprint(examples, **options) if on_disk else generate_random_fingerprint()
     cache = _cache_file(content) if on_disk else None
-    several = num_proc is not None  # processes, whose work only the library's own bar can count
+    several = num_proc is not None  # with several processes, only the library's own bar can count their work
     quiet = library_bars(downloads=False, data=several and bars_shown(progress))
     counted = counting("Making features", len(examples), "examples", progress)
     with explain_full_disk(Path(cache or "features")), quiet, counted as done:
@@ -103,10 +103,10 @@ def make_features(
 
 
 def features_of(batch: dict, indices: list[int], tokenizer, max_length: int, stride: int, labels: bool) -> pa.Table:
-    """The columns that :func:`make_features` makes of a few examples, without a dataset's bookkeeping.
+    """The columns that :func:`make_features` computes for a few examples, without a dataset's bookkeeping.
 
     Args:
-        batch: the examples' columns, as ``examples[:]`` gives them; ``indices``: their places in the dataset.
+        batch: the examples' columns, as ``examples[:]`` gives them; ``indices``: their row numbers in the dataset.
         tokenizer, max_length, stride, labels: see :func:`make_features`.
     """
     rows = [dict(zip(batch, values)) for values in zip(*batch.values())]
@@ -145,7 +145,7 @@ def features_of(batch: dict, indices: list[int], tokenizer, max_length: int, str
 
 
 def count_tokens(texts: Sequence[str], tokenizer) -> np.ndarray:
-    """(texts,) how many tokens each text has, without special tokens."""
+    """(texts,) the number of tokens in each text, without special tokens."""
     counts = []
     for begin in range(0, len(texts), 500):
         encoded = tokenizer(texts[begin : begin + 500], add_special_tokens=False, verbose=False)
@@ -154,9 +154,10 @@ def count_tokens(texts: Sequence[str], tokenizer) -> np.ndarray:
 
 
 def check_room(used: int, specials: int, max_length: int, stride: int) -> None:
-    """Raise a ValueError where a question of ``used`` tokens leaves no more room for context than the stride.
+    """Raise a ValueError if a question of ``used`` tokens leaves no more room for the context than the stride.
 
-    Windows would not advance: the tokenizers library panics there (an exception that ``except Exception`` does not catch).
+    Windows could not advance then, and the tokenizers library would panic (an exception that ``except Exception`` does
+    not catch).
     """
     room = max_length - specials - used
     if room <= stride:
@@ -164,15 +165,16 @@ def check_room(used: int, specials: int, max_length: int, stride: int) -> None:
 
 
 def cut_windows(rows, tokenizer, max_length: int, stride: int):
-    """The tokenizer's own windows of questions and contexts, each question whole in every window.
+    """Let the tokenizer cut questions and contexts into windows; every window contains the whole question.
 
     Args:
         rows: columns ``question`` and ``context``.
 
     Returns:
-        ``BatchEncoding`` with a list per window in every entry; ``overflow_to_sample_mapping``: the row of each window.
+        ``BatchEncoding`` whose entries have one list per window; ``overflow_to_sample_mapping`` is the row of each
+        window.
     """
-    questions = [question.strip() for question in rows["question"]]  # leading spaces upset several tokenizers
+    questions = [question.strip() for question in rows["question"]]  # several tokenizers mishandle leading spaces
     return tokenizer(
         questions,
         list(rows["context"]),
@@ -194,7 +196,7 @@ def cls_index_of(input_ids: Sequence[int], tokenizer) -> int:
 def label_by_loop(offsets, sides: Sequence[int | None], start: int, end: int) -> tuple[int, int]:
     """The first and the last token of the answer with characters [start, end).
 
-    Where a character is several tokens (an accent, an emoji), its first one stands for it, as in ``char_to_token``.
+    If a character is several tokens (an accent, an emoji), its first one is taken, as in ``char_to_token``.
     """
     first = sides.index(1)
     while offsets[first][1] <= start:
@@ -206,13 +208,14 @@ def label_by_loop(offsets, sides: Sequence[int | None], start: int, end: int) ->
 
 
 def label_window(offsets, sides: Sequence[int | None], cls_index: int, start: int, end: int) -> tuple[int, int]:
-    """First and last token of the answer, or [CLS] twice if the window does not hold all of it.
+    """First and last token of the answer, or [CLS] twice if the window does not contain all of it.
 
     Args:
         offsets: the window's ``offset_mapping``, a pair (start, end) per token.
         sides: its ``sequence_ids``: 0 for the question, 1 for the context, None for special tokens.
         cls_index: the position of [CLS].
-        start, end: the answer's characters [start, end) in the context; tokens cover the first and the last of them.
+        start, end: the answer's characters [start, end) in the context; its first and last character must be covered by
+            tokens.
     """
     first = sides.index(1)
     last = first + sides.count(1) - 1
@@ -224,7 +227,7 @@ def label_window(offsets, sides: Sequence[int | None], cls_index: int, start: in
 def answer_in_window(
     offsets, context_tokens: tuple[int, int], answer: tuple[int, int] | None
 ) -> tuple[int, int] | None:
-    """:func:`label_window` for the columns of :func:`make_features`.
+    """Apply :func:`label_window` to the columns of :func:`make_features`.
 
     Args:
         offsets: the window's ``offset_mapping`` (tokens, 2).
@@ -232,7 +235,7 @@ def answer_in_window(
         answer: characters [start, end) of the context, or None for no answer.
 
     Returns:
-        (start, end) token indices, end inclusive, or None where the window does not hold the whole answer.
+        (start, end) token indices, end inclusive, or None if the window does not contain the whole answer.
     """
     if answer is None:
         return None
@@ -257,7 +260,7 @@ def answer_span(answers: dict) -> tuple[int, int] | None:
 
 
 def _answers_in_tokens(rows: Sequence[dict], windows) -> list[tuple[int, int] | None]:
-    """The rows' answers without characters at their edges that no token covers (invisible ones, dropped by BERT)."""
+    """The rows' answers, without leading and trailing characters that no token covers (BERT drops invisible ones)."""
     windows_of = [[] for _ in rows]
     for k, owner in enumerate(windows["overflow_to_sample_mapping"]):
         windows_of[owner].append(k)
@@ -277,7 +280,7 @@ def _answers_in_tokens(rows: Sequence[dict], windows) -> list[tuple[int, int] | 
 
 
 def check_settings(tokenizer, max_length: int, stride: int) -> None:
-    """Raise a ValueError unless the tokenizer marks pairs as windows need it and the stride fits the windows."""
+    """Raise a ValueError unless the tokenizer gives offsets, the question comes first and the stride fits."""
     require_offsets(tokenizer)
     sides = tokenizer("a", "a").sequence_ids()
     if sides.index(0) > sides.index(1):
@@ -309,21 +312,21 @@ def _schema(tokenizer, labels: bool) -> Features:
 
 
 def _fingerprint(examples: Dataset, tokenizer, max_length: int, stride: int, labels: bool) -> str:
-    """What the features depend on: the examples, the tokenizer, the settings and this file.
+    """A fingerprint of all that the features depend on: the examples, the tokenizer, the settings and this file.
 
-    Not the tokenizer object's own hash, which changes with use.
+    The tokenizer object's own hash cannot be used, since it changes with use.
     """
     backend = json.loads(tokenizer.backend_tokenizer.to_str())
-    backend["truncation"] = backend["padding"] = None  # left over from the call before
+    backend["truncation"] = backend["padding"] = None  # left over from the previous call
     settings = [max_length, stride, labels, tokenizer.model_input_names, tokenizer.cls_token_id, tokenizers.__version__]
     code = Path(__file__).read_text(encoding="utf-8")
     return fingerprint(examples._fingerprint, json.dumps([settings, backend], sort_keys=True), code)
 
 
 def _cache_file(content: str) -> str:
-    """Where the features of examples on disk are cached: beside the library's own caches.
+    """Where the features of examples on disk are cached: next to the library's own caches.
 
-    A file that cannot be read to its end (a full disk, a broken copy) is removed, so that it is made again.
+    A file that cannot be read to its end (a full disk, a broken copy) is removed, so that it will be made again.
     """
     folder = Path(datasets.config.HF_DATASETS_CACHE) / "qa_helpers" / "features"
     folder.mkdir(parents=True, exist_ok=True)
@@ -344,8 +347,8 @@ def span_text(context: str, offsets, start: int, end: int) -> tuple[int, int, st
         start, end: token indices, end inclusive.
 
     Returns:
-        Characters [start, end) and the text between. Spaces that some tokenizers count to a token are left out;
-        combining marks that some drop are put back to the letter before them.
+        Characters [start, end) and the text between. Spaces that some tokenizers include in a token are stripped;
+        combining marks that some tokenizers drop are added back to the letter before them.
     """
     a, b = int(offsets[start][0]), int(offsets[end][1])
     beyond = offsets[end + 1] if end + 1 < len(offsets) else (0, 0)
@@ -359,15 +362,15 @@ def span_text(context: str, offsets, start: int, end: int) -> tuple[int, int, st
 
 @dataclass
 class LabelCoverage:
-    """How the answers of examples fared when cut into windows.
+    """What became of the answers when their examples were cut into windows.
 
     Attributes:
         examples, features: how many of each.
-        with_answer: features that hold their example's whole answer.
+        with_answer: features that contain their example's whole answer.
         answerable: examples that have an answer.
         lost: ids of answerable examples whose answer is whole in none of their windows.
-        altered: ids of examples where a label reads back as other text than the answer (token borders fall elsewhere), or
-            where an end of it is outside the context.
+        altered: for each label that reads back as a different text than the answer (the answer begins or ends inside a
+            token), or that begins or ends outside the context, the id of its example.
     """
 
     examples: int
@@ -379,10 +382,10 @@ class LabelCoverage:
 
 
 def label_coverage(examples: Dataset, features: Dataset) -> LabelCoverage:
-    """Read every label back as text and compare it with the answer: the round trip that a wrong label cannot survive.
+    """Read every label back as text and compare it with the answer: the round trip.
 
-    The text alone does not tell: a label that starts in the question may have offsets that fit the answer by chance, since
-    question and context both count their characters from 0. So both ends have to be tokens of the context, too.
+    Comparing texts is not enough: a label in the question may have offsets that fit the answer by chance, since the
+    offsets of question and context both count from 0. So both ends must be tokens of the context, too.
 
     Args:
         examples: the rows that ``features`` were made from.

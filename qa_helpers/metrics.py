@@ -38,7 +38,7 @@ def f1(prediction: str, answer: str) -> float:
 
 
 def best_over(measure: Callable[[str, str], float], prediction: str, acceptable: Sequence[str]) -> float:
-    """``exact_match`` or ``f1`` of a prediction with the acceptable answer that suits it best."""
+    """``exact_match`` or ``f1`` of a prediction, compared with the acceptable answer that gives the highest value."""
     return max(measure(prediction, answer) for answer in acceptable)
 
 
@@ -51,8 +51,8 @@ class Scores:
         total: number of examples.
         per_example: arrays (examples,) of ``exact_match`` and ``f1`` in 0..1, in the order of the examples.
         has_answer, no_answer: the scores of the examples with acceptable answers and of those without, SQuAD 2.0's
-            "HasAns" and "NoAns"; None where the set holds only the other kind. Of an example without answers EM and F1
-            are 1 if the prediction is "", else 0.
+            "HasAns" and "NoAns"; None if all examples are of the other kind. For an example without answers, EM and
+            F1 are 1 if the prediction is "", else 0.
     """
 
     exact_match: float
@@ -73,9 +73,9 @@ def score(
 
     Args:
         predictions: one per example (any order), a mapping id → answer text, or dicts with ``id`` and
-            ``prediction_text``, as the ``evaluate`` library takes them. A text None is "no answer", as "" is.
-        examples: rows with ``id`` and ``answers``. Answers that vanish in normalisation ("the", "?") are passed over as
-            SQuAD 2.0's official script does; an example with no answers expects "".
+            ``prediction_text``, as the ``evaluate`` library takes them. A text of None means "no answer", just like "".
+        examples: rows with ``id`` and ``answers``. Answers that vanish in normalisation ("the", "?") are ignored, as in
+            SQuAD 2.0's official script; for an example with no answers, "" is expected.
 
     Returns:
         :class:`Scores` in 0..100, with the split into answerable and unanswerable questions.
@@ -102,7 +102,7 @@ def score(
 
 
 def _predicted_texts(predictions) -> dict[str, str]:
-    """id → text of all accepted forms of predictions."""
+    """id → text, from predictions in any accepted form."""
     if isinstance(predictions, Mapping):
         pairs = list(predictions.items())
     else:
@@ -119,7 +119,7 @@ def _predicted_texts(predictions) -> dict[str, str]:
     for identifier, text in pairs:
         if not isinstance(text, str | None):
             raise ValueError(
-                f"the prediction of example {identifier!r} is no text but {type(text).__name__}: {text!r:.80}"
+                f"the prediction of example {identifier!r} is {type(text).__name__}, not text: {text!r:.80}"
             )
         if texts.setdefault(str(identifier), text or "") != (text or ""):
             raise ValueError(f"example {identifier!r} has two predictions; keep one")
@@ -151,7 +151,7 @@ def find_best_threshold(
 ) -> tuple[float, Scores]:
     """The null threshold with the best score over all examples: SQuAD 2.0's "best F1" and "best exact" thresholds.
 
-    Every threshold that makes a difference is tried, which takes one sorting: an example whose ``score_difference``
+    Every threshold that makes a difference is tried, with a single sort: an example whose ``score_difference``
     is at most the threshold is answered, the others get "no answer".
 
     Args:
@@ -160,12 +160,12 @@ def find_best_threshold(
         by: "f1" or "exact_match".
 
     Returns:
-        (threshold, the scores at it). Of several that are equally good the lowest; minus infinity where it is best
-        never to answer. A threshold chosen on the examples that are then reported flatters the model a little: choose
-        it on others.
+        (threshold, the scores at it). Of several that are equally good, it is the lowest; it is minus infinity if it is
+        best never to answer. Scores on the examples that the threshold was chosen on are a little too good, so choose
+        it on examples other than those you report.
 
     Raises:
-        ValueError: another ``by``, or an example has no prediction.
+        ValueError: an unknown ``by``, or an example has no prediction.
     """
     if by not in ("f1", "exact_match"):
         raise ValueError(f"by is 'f1' or 'exact_match', got {by!r}")
@@ -174,7 +174,7 @@ def find_best_threshold(
     by_id = {p.example_id: p.score_difference for p in predictions}
     differences = np.array([by_id[example["id"]] for example in examples])
     order = np.argsort(differences, kind="stable")
-    # gains[k]: what is won in total by answering the k examples with the smallest differences.
+    # gains[k]: the total gain from answering the k examples with the smallest differences.
     gains = np.concatenate([[0.0], np.cumsum((answered - refused)[order])])
     thresholds = np.concatenate([[-np.inf], differences[order]])
     usable = np.append(thresholds[1:] > thresholds[:-1], True)  # examples with equal differences go together

@@ -80,7 +80,8 @@ class ExtractiveQA(nn.Module):
         """Start and end logits, and the loss where labels are given.
 
         Args:
-            input_ids, attention_mask, token_type_ids: (batch, sequence); leave out what the encoder does not take.
+            input_ids, attention_mask, token_type_ids: (batch, sequence); leave out those that the encoder does not
+                take.
             start_positions, end_positions: (batch,) or (batch, 1) token indices.
 
         Returns:
@@ -97,9 +98,9 @@ class ExtractiveQA(nn.Module):
 
 
 def require_linear_head(model: PreTrainedModel) -> None:
-    """Raise a ValueError unless a library's model is what :class:`ExtractiveQA` is: an encoder and ``qa_outputs``."""
+    """Raise a ValueError unless a library model is built like :class:`ExtractiveQA`: an encoder and ``qa_outputs``."""
     one_layer = isinstance(getattr(model, "qa_outputs", None), nn.Linear) and model.base_model is not model
-    if not one_layer or model.config.model_type == "longformer":  # whose question tokens get global attention
+    if not one_layer or model.config.model_type == "longformer":  # Longformer gives question tokens global attention
         raise ValueError(
             f"{type(model).__name__} does more than apply one linear layer 'qa_outputs' to its encoder's output, so "
             "ExtractiveQA would compute something else; use the model that qa.load_model gives as it is"
@@ -118,7 +119,7 @@ def span_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:
         Scalar mean over the rows whose label is not ignored. (As in transformers' ``ForQuestionAnsweringLoss``.)
     """
     sequence = logits.size(1)
-    if positions.dim() > 1:  # data-parallel training can leave a last axis of one
+    if positions.dim() > 1:  # data-parallel training can leave a last axis of size 1
         positions = positions.squeeze(-1)
     return F.cross_entropy(logits, positions.clamp(0, sequence), ignore_index=sequence)
 
@@ -130,8 +131,9 @@ def make_batch(
 
     Args:
         features: rows of :func:`qa_helpers.make_features` (a Dataset, or a slice of one).
-        tokenizer: pads with its own padding token, on its own padding side.
-        multiple, at_least: pad further, to a multiple of so many tokens (a GPU's matrix units like 8), to so many at least.
+        tokenizer: supplies the padding token and the side to pad on.
+        multiple, at_least: pad to a multiple of this many tokens (8 suits a GPU's matrix units), and to at least this
+            many.
 
     Returns:
         ``input_ids``, ``attention_mask`` and, where present, ``token_type_ids``: (batch, sequence) int64;
@@ -161,16 +163,17 @@ def predict_logits(
     Args:
         model: :class:`ExtractiveQA` or transformers' question answering model.
         features: what :func:`qa_helpers.make_features` returned, or a mapping with the model's inputs as lists of rows.
-        batch_size: windows of the greatest length at once, and of shorter ones as many as hold no more tokens. They are
-            sorted by length first, so that little is padding.
-        progress: whether a long run shows a progress bar; None does in a notebook and on a terminal (see ``engine/progress_bars.py``).
+        batch_size: windows per batch at the greatest length; batches of shorter windows are larger, up to the same
+            number of tokens. Windows are sorted by length first, so that there is little padding.
+        progress: whether to show a progress bar if the run is long; None shows one in a notebook and on a terminal (see
+            ``engine/progress_bars.py``).
 
     Returns:
         (start_logits, end_logits): for each feature, in order, a float32 array (tokens of that window,).
 
     Raises:
-        ValueError: a window is longer than the model has positions for, its ids are not of this model's vocabulary, it
-            lacks the segments that the model needs, or a batch does not fit in memory.
+        ValueError: a window is longer than the model has positions for, a token id is outside its vocabulary, the
+            features lack the segments that the model needs, or a batch does not fit in memory.
     """
     columns = list_columns(features, MODEL_INPUTS)
     lengths = lengths_of(columns["input_ids"])
@@ -179,8 +182,8 @@ def predict_logits(
         columns.pop("token_type_ids", None)
     elif "token_type_ids" not in columns:
         raise ValueError(
-            "the features have no token_type_ids, by which this model tells the question from the context: make them with "
-            "the tokenizer of qa.load_tokenizer"
+            "the features have no token_type_ids, which this model needs to tell the question from the context: make "
+            "them with the tokenizer of qa.load_tokenizer"
         )
     device = next(model.parameters()).device
     on_gpu = device.type == "cuda"
@@ -209,7 +212,7 @@ def predict_logits(
 
 
 def _batches_by_length(lengths: np.ndarray, batch_size: int) -> list[list[int]]:
-    """Rows from the longest to the shortest, in batches of no more tokens than ``batch_size`` of the longest have."""
+    """Rows, longest first, in batches with at most as many tokens as ``batch_size`` of the longest rows have."""
     order = np.argsort(-lengths, kind="stable").tolist()
     most = batch_size * int(lengths[order[0]]) if order else 0
     batches = []
@@ -221,11 +224,11 @@ def _batches_by_length(lengths: np.ndarray, batch_size: int) -> list[list[int]]:
 
 
 def half_precision(device: str | torch.device) -> torch.dtype | None:
-    """The number format of autocast that suits a device.
+    """The number format that autocast should use on a device.
 
     Returns:
-        bfloat16 on a GPU that computes in it (compute capability 8.0 or more), float16 on an older one (Colab's T4:
-        there PyTorch only imitates bfloat16, slowly), None on a CPU.
+        bfloat16 on a GPU that supports it (compute capability 8.0 or more), float16 on an older one (Colab's T4, where
+        PyTorch only emulates bfloat16, slowly), None on a CPU.
     """
     if torch.device(device).type != "cuda":
         return None
@@ -247,7 +250,7 @@ def check_fits(model: nn.Module, input_ids) -> None:
     config = model.config
     longest = max(map(len, input_ids), default=0)
     positions = longest_input(config)
-    # Relative and rotary positions are computed, not looked up, so that they never run out.
+    # Relative and rotary positions are computed, not looked up, so they never run out.
     computed = not getattr(config, "position_biased_input", True) or getattr(config, "rope_parameters", None)
     if positions and not computed and longest > positions:
         raise ValueError(
@@ -263,7 +266,7 @@ def check_fits(model: nn.Module, input_ids) -> None:
 
 
 def trace_shapes(model: "ExtractiveQA", batch: Mapping[str, torch.Tensor]):
-    """Run one batch and table every tensor on its way from token ids to the loss.
+    """Run one batch and tabulate every tensor from the token ids to the loss.
 
     Args:
         model: the lesson's own class.

@@ -1,4 +1,4 @@
-"""Shapes said aloud: a contract with named axes, and a table of tensors for a lesson's recap."""
+"""Making shapes explicit: a check against named axes, and a table of tensors for a lesson's recap."""
 
 from collections.abc import Mapping
 
@@ -8,15 +8,15 @@ def expect(tensor, axes: str, **sizes: int) -> dict[str, int]:
 
     Args:
         tensor: anything with a ``.shape`` (torch, numpy).
-        axes: names and numbers separated by spaces, one per axis: ``"batch sequence 2"``. A number must match as it
-            is; a name may have any size, but the same name twice must have the same size; ``_`` matches anything.
+        axes: names and numbers separated by spaces, one per axis: ``"batch sequence 2"``. A number must match
+            exactly; a name may have any size, but the same size everywhere it occurs; ``_`` matches anything.
         sizes: sizes already known, usually what an earlier ``expect`` returned: ``expect(x, "batch 2", **known)``.
 
     Returns:
         name → size, the known ones included.
 
     Raises:
-        ValueError: says which axis differs, what was expected, and the whole shape.
+        ValueError: the message says which axis differs, what was expected, and the whole shape.
 
     >>> import torch
     >>> known = expect(torch.zeros(5, 30, 768), "batch sequence hidden")
@@ -27,7 +27,7 @@ def expect(tensor, axes: str, **sizes: int) -> dict[str, int]:
     shape = tuple(int(n) for n in tensor.shape)
     named = "(" + ", ".join(wanted) + ")"
     if len(wanted) != len(shape):
-        more = "one axis too many: squeeze or index it" if len(shape) == len(wanted) + 1 else "another number of axes"
+        more = "one axis too many: squeeze or index it" if len(shape) == len(wanted) + 1 else "too many axes"
         raise ValueError(
             f"expected {len(wanted)} axes {named}, got {len(shape)} with shape {shape}"
             + (f": {more}" if len(shape) > len(wanted) else ": an axis is missing; was it squeezed or summed away?")

@@ -1,7 +1,7 @@
-"""Fine-tuning: examples → a trained model, its history and its scores; transformers' ``Trainer`` underneath.
+"""Fine-tuning: examples → a trained model, its history and its scores, with transformers' ``Trainer`` underneath.
 
 The same call trains on a CPU (with quick dropout, see ``engine/quick_dropout.py``), on a GPU (in mixed precision) and,
-started by ``accelerate launch`` or ``torchrun``, on many.
+started by ``accelerate launch`` or ``torchrun``, on several GPUs.
 """
 
 import tempfile
@@ -37,13 +37,14 @@ class FineTuneResult:
     """What :func:`fine_tune` returns.
 
     Attributes:
-        model: the trained model, in evaluation mode (the object that was given).
-        history: one dict per log entry: ``step``, ``epoch``, ``seconds``, and ``loss`` (mean since the entry before, or
-            since a resume), ``learning_rate``, ``grad_norm`` or ``exact_match``, ``f1``. Whole after a resume, too.
+        model: the trained model, in evaluation mode (the same object that was passed in).
+        history: one dict per log entry: ``step``, ``epoch``, ``seconds``, and ``loss`` (mean since the previous entry,
+            or since a resume), ``learning_rate``, ``grad_norm`` or ``exact_match``, ``f1``. Complete even after a
+            resume.
         scores: EM and F1 on ``eval_examples`` after training; None if there were none.
         steps: optimizer steps taken in total; ``features``: training windows.
-        seconds: of training, evaluation included, preparation of features not; after a resume, what was spent up to the
-            checkpoint is counted.
+        seconds: training time, including evaluation but not the preparation of features; after a resume, the time up to
+            the checkpoint is included.
         output_dir: where the model was saved, or None.
     """
 
@@ -68,21 +69,22 @@ def fine_tune(
 
     Args:
         model: :class:`ExtractiveQA` or what :func:`qa_helpers.load_model` gave; trained in place. After an interruption
-            it has the weights it had reached: load it again to start over, or resume from a checkpoint (``save_every``).
+            it keeps the weights it had reached: load it again to start over, or resume from a checkpoint
+            (``save_every``).
         tokenizer: the checkpoint's own, from :func:`qa_helpers.load_tokenizer` or transformers' ``AutoTokenizer``.
         train_examples, eval_examples: rows in the course's schema.
         config: see :class:`FineTuneConfig`.
-        callbacks: further ``TrainerCallback`` objects. One with a method ``on_history(rows, steps)`` is called at each
-            new row with the whole history so far and the number of steps of the whole run.
+        callbacks: additional ``TrainerCallback`` objects. If one has a method ``on_history(rows, steps)``, it is called
+            at each new row with the whole history so far and the number of steps of the whole run.
 
     Returns:
         :class:`FineTuneResult`.
 
     Raises:
-        ValueError: bad examples or settings, an output folder that holds other work, an unfinished run in it that is not
-            this one or whose last checkpoint is damaged, a loss that is not finite, memory or a disk that is full. Where
-            ``save_every`` is given, at most the steps since the last checkpoint are lost, whatever happened; what
-            ``output_dir`` held before is untouched.
+        ValueError: bad examples or settings; an output folder that contains other work, a different unfinished run, or
+            a damaged last checkpoint; a loss that is not finite; not enough memory or disk space. With ``save_every``,
+            at most the steps since the last checkpoint are lost, whatever happens; earlier contents of ``output_dir``
+            are left untouched.
     """
     config = config or FineTuneConfig()
     _check(config)
@@ -96,7 +98,7 @@ def fine_tune(
     check_fits(model, input_ids)
     if config.output_dir and isinstance(model, ExtractiveQA):
         with torch.device("meta"):
-            model.to_library()  # what has another head could not be saved, and is refused before the training
+            model.to_library()  # a model with another head could not be saved, so it is refused before training
     evaluation = None
     if eval_examples is not None:
         limits = {"n_best": config.n_best, "max_answer_length": config.max_answer_length}
@@ -105,7 +107,7 @@ def fine_tune(
         evaluation = Evaluation(eval_examples, **cut, batch_size=2 * config.batch_size, **shown, **limits, **rules)
 
     with tempfile.TemporaryDirectory() as scratch:
-        # A new run, one that goes on from a checkpoint, or one that has come to its end before.
+        # A new run, one that continues from a checkpoint, or one that has already finished.
         checkpoints = Path(config.output_dir) / CHECKPOINTS if config.save_every else None
         run = describe_run(config, features, model) if checkpoints else None
         if run and config.resume and not config.overwrite:
@@ -121,14 +123,14 @@ def fine_tune(
         sizes = {"batch_size": config.batch_size, "accumulation": config.gradient_accumulation}
         place = {"process": args.process_index, "processes": args.world_size}
         order = TrainingOrder(lengths_of(input_ids), **sizes, seed=config.seed, group=config.group_by_length, **place)
-        windows = WindowBatches(features, tokenizer, multiple=1 if args.use_cpu else 8)  # a GPU's units work on eights
+        windows = WindowBatches(features, tokenizer, multiple=1 if args.use_cpu else 8)  # 8 suits a GPU's matrix units
         with TrainingBar(config.progress, lambda steps: plan_training(steps, config, order, model, evaluation)) as bar:
             trainer = CourseTrainer(model, args, windows, order, config.max_length, evaluation, bar, callbacks)
             try:
                 with quick_dropout(model) if args.use_cpu else nullcontext():
                     trainer.train_from(start)
             finally:
-                model.eval()  # after an interruption, too: the model answers with the weights it has reached
+                model.eval()  # also after an interruption: the model can answer with the weights it has reached
             scores = trainer.final_scores()
 
     if config.output_dir:
@@ -139,7 +141,7 @@ def fine_tune(
 def _take_finished(
     model: nn.Module, state: TrainerState, evaluation: Evaluation | None, features: int, config: FineTuneConfig
 ) -> FineTuneResult:
-    """The result of a run that came to its end before, with its weights put into ``model``."""
+    """The result of a run that has already finished, with its weights loaded into ``model``."""
     own = model.to_library() if isinstance(model, ExtractiveQA) else model  # the same tensors, under the saved names
     own.load_state_dict(load_model(config.output_dir).state_dict())
     model.to("cuda" if torch.cuda.is_available() else "cpu").eval()
@@ -178,7 +180,7 @@ def _check(config: FineTuneConfig) -> None:
     if config.precision not in ("auto", "bf16", "fp16", "float32"):
         raise ValueError(f"precision is 'auto', 'bf16', 'fp16' or 'float32', got {config.precision!r}")
     if config.precision == "fp16" and not torch.cuda.is_available():
-        raise ValueError("precision 'fp16' needs a GPU; on a CPU take 'float32', or 'bf16' to see its effect")
+        raise ValueError("precision 'fp16' needs a GPU; on a CPU use 'float32', or 'bf16' to see its effect")
     if config.save_every and not config.output_dir:
         raise ValueError("save_every needs an output_dir to save checkpoints in")
     if config.output_dir:
@@ -210,12 +212,12 @@ def _arguments(config: FineTuneConfig, folder: Path, scored: bool = False) -> Tr
         gradient_accumulation_steps=config.gradient_accumulation,
         learning_rate=config.learning_rate,
         lr_scheduler_type="linear",
-        warmup_steps=config.warmup,  # below 1 it is a share of all steps
+        warmup_steps=config.warmup,  # a value below 1 is a share of all steps
         weight_decay=config.weight_decay,
         max_grad_norm=config.max_grad_norm,
         bf16=precision == "bf16",
         fp16=precision == "fp16",
-        tf32=True if is_torch_tf32_available() else None,  # a GPU older than 2020 has none, and asking is an error
+        tf32=True if is_torch_tf32_available() else None,  # GPUs older than 2020 lack it, and asking is an error
         use_cpu=not on_gpu,
         dataloader_pin_memory=on_gpu,
         dataloader_num_workers=2 if on_gpu else 0,
@@ -228,7 +230,7 @@ def _arguments(config: FineTuneConfig, folder: Path, scored: bool = False) -> Tr
         eval_strategy={None: "no", "epoch": "epoch"}.get(every, "steps"),
         eval_steps=every if isinstance(every, int) else None,
         report_to="none",
-        disable_tqdm=True,  # the bar is ours
+        disable_tqdm=True,  # the course has its own bar
         seed=config.seed,
         log_level="error",
     )

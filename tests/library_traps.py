@@ -77,7 +77,7 @@ TRAPS = [
         "test_alberts_own_tokenizer_leaves_the_segments_out",
         "transformers",
         {"08": "token_type_ids"},
-        {"qa_helpers/checkpoints.py": "ALBERT's leaves the segments out"},
+        {"qa_helpers/checkpoints.py": "ALBERT's tokenizer omits the segments"},
     ),
     Trap(
         "test_roberta_and_distilbert_have_no_segments",
@@ -95,7 +95,7 @@ TRAPS = [
         "test_offsets_include_the_leading_space_for_deberta_alone",
         "tokenizers",
         {"08": "leading space"},
-        {"qa_helpers/features.py": "Spaces that some tokenizers count to a token"},
+        {"qa_helpers/features.py": "Spaces that some tokenizers include in a token"},
     ),
     Trap(
         "test_roberta_and_deberta_1_put_two_separators_between_the_pair",
@@ -113,12 +113,12 @@ TRAPS = [
         "test_a_question_without_room_panics_in_tokenizers_but_is_a_value_error_here",
         "tokenizers",
         {"03": "PanicException"},
-        {"qa_helpers/features.py": "the tokenizers library panics there"},
+        {"qa_helpers/features.py": "the tokenizers library would panic"},
     ),
     Trap(
         "test_leading_spaces_in_a_question_upset_only_second_truncation",
         "tokenizers",
-        {"03": "leading ones upset several tokenizers", "04": "strip()"},
+        {"03": "RoBERTa's tokenizer makes a token of every space", "04": "strip()"},
         {"qa_helpers/features.py": 'row["question"].strip()'},
     ),
     Trap(

@@ -56,7 +56,7 @@ def test_bootstrap_refuses_what_it_cannot_draw_from():
         bootstrap_means([])
     with pytest.raises(ValueError, match="2 groups for 3 values; each value needs the label of its group"):
         bootstrap_means([1, 2, 3], groups=["a", "b"])
-    with pytest.raises(ValueError, match="confidence lies between 0 and 1, got 95"):
+    with pytest.raises(ValueError, match="confidence must be between 0 and 1, got 95"):
         bootstrap_interval([1, 2], confidence=95)
 
 

@@ -123,7 +123,11 @@ def test_special_tokens_typed_in_a_text_are_plain_characters(answerer):
         ([{"question": "Who?"}], {}, "each input is a dict with the keys question and context"),
         ([["Who?", BRIDGE]], {}, "each input is a dict"),
         ([{"question": "Who?", "context": BRIDGE}], {"question": "Who?"}, "either inputs or question= and context="),
-        ([], {"question": "Who?", "context": BRIDGE, "top_k": 0}, "top_k and max_answer_len start at 1, got 0 and 15"),
+        (
+            [],
+            {"question": "Who?", "context": BRIDGE, "top_k": 0},
+            "top_k and max_answer_len must be at least 1, got 0 and 15",
+        ),
         ([], {"question": "Who?", "context": BRIDGE, "max_answer_len": 0}, "got 1 and 0"),
         ([], {"question": "Who?", "context": BRIDGE, "max_seq_len": 40, "doc_stride": 40}, "stride 40 does not fit"),
         ([], {"question": "Who?", "context": BELLS, "max_seq_len": 400}, r"the model takes 128"),
@@ -162,5 +166,5 @@ def test_what_the_pipeline_took_at_a_call_is_taken(answerer):
             assert_alike(found, wanted)
     with pytest.raises(ValueError, match="padding is True, False.*got 'right'"):
         answerer(rows, padding="right")
-    with pytest.raises(ValueError, match="batch_size starts at 1, got 0"):
+    with pytest.raises(ValueError, match="batch_size must be at least 1, got 0"):
         answerer(rows, batch_size=0)

@@ -107,7 +107,7 @@ PAGES = Outcome(
 )
 NO_ENCODER = Outcome(
     "refused: its class does not keep the encoder apart from the head, so a new head looks like missing weights",
-    "does not keep its encoder apart from its head" + INSTEAD,
+    "does not separate its encoder from its head" + INSTEAD,
 )
 
 DECODERS = (

@@ -214,9 +214,9 @@ def test_a_resumed_training_says_where_it_goes_on(checkpoint, tokenizer, example
     config = replace(SHORT, save_every=4, output_dir=str(tmp_path / "out"), progress=True)
     with pytest.raises(LaptopClosed):
         fine_tune(load_model(checkpoint), tokenizer, examples, None, config, [Stop(9)])
-    assert "going on" not in capsys.readouterr().err
+    assert "continuing" not in capsys.readouterr().err
     fine_tune(load_model(checkpoint), tokenizer, examples, None, config)
-    assert ", going on after step 8\n" in capsys.readouterr().err
+    assert ", continuing after step 8\n" in capsys.readouterr().err
 
 
 def test_a_training_that_takes_a_moment_says_nothing_by_itself(monkeypatch, checkpoint, tokenizer, examples, capsys):

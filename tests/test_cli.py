@@ -267,7 +267,7 @@ def test_ask_says_what_it_takes(cli, tmp_path):
     (tmp_path / "texts.csv").write_text("text\nabc")
     for document, message in (
         (tmp_path, "is a folder: ask takes one text file"),
-        (tmp_path / "texts.csv", "is no plain text"),
+        (tmp_path / "texts.csv", "is not plain text"),
     ):
         code, _, err = cli("ask", "Who?", "--document", document)
         assert code == 2 and message in err and "qa.QuestionAnswerer" in err

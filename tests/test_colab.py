@@ -106,9 +106,7 @@ def test_without_an_address_nothing_is_installed(student, colab, published, tmp_
     finally:
         stamp_links.stamp(ADDRESS, published)
     assert code == 1
-    assert (
-        "AssertionError: This copy does not know its address on GitHub yet: run `make links REPO=owner/name`" in output
-    )
+    assert "AssertionError: This copy does not know its address on GitHub yet: open a published copy instead" in output
     assert installed(colab) == before
 
 

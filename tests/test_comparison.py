@@ -64,10 +64,10 @@ def test_runs_of_other_settings_or_other_encoders_are_never_mixed(quick, tmp_pat
     target = tmp_path / "scores.json"
     compare_families(target, ["bert"], seeds=1)
     before = target.read_bytes()
-    with pytest.raises(ValueError, match="scores.json holds runs made with another steps: remove it to begin anew"):
+    with pytest.raises(ValueError, match="scores.json holds runs that differ in steps: remove it to start over"):
         compare_families(target, ["bert"], seeds=2, settings=CompareSettings(steps=7))
     monkeypatch.setattr(comparison, "_fingerprint", lambda checkpoint: "another")
-    with pytest.raises(ValueError, match="made with another BERT: remove it"):
+    with pytest.raises(ValueError, match="that differ in BERT: remove it"):
         compare_families(target, ["bert"], seeds=2)
     assert target.read_bytes() == before and quick == [("BERT", 0)]
 
@@ -76,7 +76,7 @@ def test_runs_of_other_settings_or_other_encoders_are_never_mixed(quick, tmp_pat
     ("change", "message"),
     [
         ({"families": ["brt"]}, "unknown family 'brt'; did you mean 'bert'"),
-        ({"seeds": 0}, "starts at 1, got 0"),
+        ({"seeds": 0}, "must be at least 1, got 0"),
     ],
 )
 def test_bad_input_leaves_nothing_behind(quick, tmp_path, change, message):
@@ -96,7 +96,7 @@ def test_a_run_is_a_fine_tuning_that_follows_its_seed(tmp_path):
 
 
 def test_missing_scores_say_how_to_make_them(tmp_path):
-    with pytest.raises(ValueError, match="gone.json is not there; make it: qa-helpers compare"):
+    with pytest.raises(ValueError, match="gone.json does not exist; make it with: qa-helpers compare"):
         family_scores(tmp_path / "gone.json")
 
 

@@ -304,7 +304,7 @@ FAULTS = {
     "too few options": (lambda raw: raw["facts"]["material"].update(options=["tin"]), "material.options: 1 lines"),
     "bracket amid an option": (
         lambda raw: raw["facts"]["material"]["options"].append("oak [and some] ash"),
-        "material.options: brackets must stand",
+        "material.options: brackets must be",
     ),
     "question without name": (
         lambda raw: raw["facts"]["cost"]["questions"].append("What did it cost?"),

@@ -46,7 +46,7 @@ def test_without_a_gpu_a_large_encoder_only_gets_a_trial(large_encoder):
         "quick",
         "full",
     )
-    assert "size quick (without a GPU this checkpoint gets a few steps only" in str(large)
+    assert "size quick (without a GPU this checkpoint gets only a few steps" in str(large)
 
 
 def test_a_quick_run_takes_minutes_and_a_full_one_is_the_published_recipe():

@@ -178,7 +178,7 @@ def test_examples_in_another_order_or_without_features_are_refused():
 @pytest.mark.parametrize("limits", [{"n_best": 0}, {"max_answer_length": 0}])
 def test_limits_start_at_one(limits):
     examples, features, starts, ends = three_windows()
-    with pytest.raises(ValueError, match="n_best and max_answer_length start at 1"):
+    with pytest.raises(ValueError, match="n_best and max_answer_length must be at least 1"):
         decode_answers(examples, features, starts, ends, **limits)
 
 

@@ -1,5 +1,5 @@
-"""What the pages say is there: links, headings, exercises, first uses of terms in the teaching guide and the overview, and the
-test files that tests/README.md names."""
+"""What the pages say is there: links, headings, exercises, first uses of terms in the teaching guide and the overview,
+sources in the bibliography, and the test files that tests/README.md names."""
 
 import json
 import re
@@ -8,12 +8,16 @@ from pathlib import Path
 from typing import NamedTuple
 from urllib.parse import unquote
 
+import bibliography
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
 FOLDER = ROOT / "notebooks"
 LESSONS = sorted(FOLDER.glob("[0-9][0-9]_*.ipynb"))
-PAGES = [FOLDER / "README.md", FOLDER / "TEACHING.md", ROOT / "README.md", ROOT / "CONTRIBUTING.md"]
+PAGES = [
+    *(FOLDER / f"{name}.md" for name in ("README", "TEACHING", "BIBLIOGRAPHY", "SEVERAL_GPUS")),
+    *(ROOT / name for name in ("README.md", "CONTRIBUTING.md", "tools/benchmarks/RESULTS.md")),
+]
 LINK = re.compile(r"\]\((?!https?:|mailto:)([^)\s]+)\)")
 
 
@@ -108,8 +112,11 @@ def test_the_guide_has_all_that_a_teacher_needs_for_each_lesson(path):
 def test_times_are_those_of_the_lessons(path):
     """The lesson's own line says how long it takes; the overview and the guide say the same."""
     cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
-    minutes = re.search(r"\*Time:\* (\d+) minutes", "".join(cells[0]["source"]))[1]
+    header = "".join(cells[0]["source"])
+    minutes = re.search(r"\*Time:\* (\d+) minutes", header)[1]
     exercises = [int(n) for n in re.findall(r"### Exercise .*?(\d+) minutes\)", json.dumps(cells))]
+    apart = re.search(r"and (\d+) for the exercises", header)
+    assert not apart or int(apart[1]) == sum(exercises)
     told = f"**Time.** {minutes} minutes to read and run" + (
         f", {sum(exercises)} for the exercises" if exercises else ""
     )
@@ -176,6 +183,32 @@ def test_a_term_is_first_used_and_explained_where_the_glossary_says(term):
         for mark in mark
     )
     assert word.search(marked), "it is not set off (bold, code or heading) where it is said to be explained"
+
+
+def test_the_bibliography_has_every_source_that_is_cited_and_says_where():
+    page = bibliography.PAGE.read_text(encoding="utf-8")
+    entries, texts = bibliography.entries(page), bibliography.places()
+    assert len(entries) == len(re.findall(r"(?m)^- ", page)) > 30, (
+        "a line is not of the form that bibliography.py reads"
+    )
+    missing = {place: bibliography.without_entry(text, set(entries)) for place, text in texts.items()}
+    assert not {place: keys for place, keys in missing.items() if keys}, (
+        "no entry, or cited by another name than its key"
+    )
+    assert bibliography.updated(page, texts) == page, "run python tools/site/bibliography.py"
+    for key, found in entries.items():
+        assert re.search(r"(?:Cited in|Background to) [\d`]", found[0]), f"{key}: where does it belong?"
+        assert re.search(r"\]\(https://\S+\)", found["what"]), f"{key}: no link"
+
+
+def test_citations_are_found_in_the_forms_that_texts_use():
+    text = "As (Devlin et al. 2019) and Rajpurkar et al. (2016,\n2018) said; Efron 1979; Xu, Yu and Zhu, 2020, by Li and Wu (2021)."
+    keys = ["Devlin et al. 2019", "Rajpurkar et al. 2018", "Efron 1979", "Xu et al. 2020", "Devlin et al. 2018"]
+    assert [bibliography.is_cited(key, text) for key in keys] == [True, True, True, True, False]
+    assert bibliography.without_entry(text, {"Devlin et al. 2019", "Rajpurkar et al. 2016"}) == [
+        "Xu et al. 2020",
+        "Li and Wu 2021",
+    ]
 
 
 TESTS = ROOT / "tests"

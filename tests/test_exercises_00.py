@@ -67,13 +67,13 @@ def best_span_answers():
         wrong={
             "begins at 0": begun_at_zero((0, 0)),
             "ends before it starts": apart,
-            "settle one side first": greedy,
-            "may be one token long": two_tokens_at_least,
-            "not the one behind it": one_too_far,
-            "turns the order round": lambda s, e: max(spans(s), key=lambda span: s[span[0]] * e[span[1]]),
-            "The place is wanted": lambda s, e: max(s[i] + e[j] for i, j in spans(s)),
+            "choose one end of the span first": greedy,
+            "may be a single token": two_tokens_at_least,
+            "not one past it": one_too_far,
+            "ranks spans wrongly": lambda s, e: max(spans(s), key=lambda span: s[span[0]] * e[span[1]]),
+            "Return where the span is": lambda s, e: max(s[i] + e[j] for i, j in spans(s)),
             "a start and an end": lambda s, e: (*best_span(s, e), 0),
-            "only the tokens 0 to": lambda s, e: (best_span(s, e)[0], -1),
+            "tokens are numbered 0 to": lambda s, e: (best_span(s, e)[0], -1),
         },
     )
 
@@ -101,14 +101,14 @@ def exact_match_percent_answers():
     return Answers(
         right=[percent_with_loops, percent(lambda prediction, own: prediction in own)],
         wrong={
-            "Only the first answer": percent(lambda prediction, own: prediction == own[0]),
-            "percent are wanted": lambda predictions, answers: percent_with_loops(predictions, answers) / 100,
+            "with the first answer only": percent(lambda prediction, own: prediction == own[0]),
+            "multiply it by 100": lambda predictions, answers: percent_with_loops(predictions, answers) / 100,
             "That is how many": lambda predictions, answers: (
                 percent_with_loops(predictions, answers) / 100 * len(answers)
             ),
-            "a question counts once": percent(lambda p, own: own.count(p), lambda answers: sum(map(len, answers))),
-            "still one right answer": percent(lambda prediction, own: own.count(prediction)),
-            "Upper and lower case differ": percent(lambda p, own: p.lower() in [one.lower() for one in own]),
+            "each question counts once": percent(lambda p, own: own.count(p), lambda answers: sum(map(len, answers))),
+            "still one right prediction": percent(lambda prediction, own: own.count(prediction)),
+            "Upper and lower case make a difference": percent(lambda p, own: p.lower() in [one.lower() for one in own]),
             "as the real EM does": percent(lambda p, own: normalize_answer(p) in map(normalize_answer, own)),
             "compares whole texts": percent(lambda prediction, own: any(prediction in one for one in own)),
         },

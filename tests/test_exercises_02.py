@@ -135,11 +135,11 @@ def text_of_tokens_answers():
     return Answers(
         right=[text_of_tokens, text_of_tokens_otherwise],
         wrong={
-            "with spaces puts spaces": joined,
+            "adds spaces": joined,
             "loses the spaces": glued,
-            "includes last": last_left_out,
-            "cut at its end": up_to_its_start,
-            "count tokens": tokens_as_characters,
+            "includes the token last": last_left_out,
+            "cut where it ends": up_to_its_start,
+            "numbers of tokens": tokens_as_characters,
             "one character too many": one_too_many,
             "double space": tidied,
         },
@@ -151,10 +151,10 @@ def context_tokens_answers():
     return Answers(
         right=[context_tokens, context_tokens_otherwise],
         wrong={
-            "as in a slice": inclusive,
+            "like the end of a slice": inclusive,
             "That is the question": the_question,
             "[SEP] at the end": with_separator,
-            "Padding came along": up_to_the_end,
+            "included padding": up_to_the_end,
             "there may be two": one_separator,
             "two numbers": a_number,
         },
@@ -171,7 +171,7 @@ def token_at_answers():
             "ends before it": end_included,
             "return None, not -1": minus_one,
             "whole sequence": from_the_context,
-            "only the first character": starts_only,
+            "only by its first character": starts_only,
             "None for every character": forgot_to_return,
             "between tokens": next_token,
         },

@@ -24,11 +24,11 @@ def windows_of_answers():
     return Answers(
         right=[lambda mapping, example: [k for k, owner in enumerate(mapping) if owner == example], with_a_loop],
         wrong={
-            "how many windows": lambda mapping, example: mapping.count(example),
-            "read the other way": lambda mapping, example: mapping[example],
-            "the positions at which they stand": lambda mapping, example: [v for v in mapping if v == example],
+            "the number of its windows": lambda mapping, example: mapping.count(example),
+            "works the other way": lambda mapping, example: mapping[example],
+            "the positions where they occur": lambda mapping, example: [v for v in mapping if v == example],
             "same number of windows": lambda mapping, example: list(range(example * 2, example * 2 + 2)),
-            "side by side": side_by_side,
+            "next to each other": side_by_side,
         },
     )
 
@@ -69,10 +69,10 @@ def window_edges_answers():
             "move on by the stride": moved_by_stride,
             "share nothing": lambda n, room, stride: [(k, min(k + room, n)) for k in range(0, n, room)],
             "no new token": lambda n, room, stride: [(k, min(k + room, n)) for k in range(0, n, room - stride)],
-            "past the last token": lambda n, room, stride: [
+            "after the last token": lambda n, room, stride: [
                 (a, a + room) for a, _ in edges_by_formula(n, room, stride)
             ],
-            "one too small": lambda n, room, stride: [(a, b - 1) for a, b in edges_by_formula(n, room, stride)],
+            "too small by one": lambda n, room, stride: [(a, b - 1) for a, b in edges_by_formula(n, room, stride)],
             "round up": rounded_down,
             "to fill it": filled_at_the_end,
             "needs one window": lambda n, room, stride: edges_by_formula(n, room, stride) if n > room else [],

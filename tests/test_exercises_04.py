@@ -103,10 +103,10 @@ def label_all_answers():
         right=[label_all, label_all_with_loops, numbers_of_numpy],
         wrong={
             "only one of the answers": lambda *given: label_all(*given)[:1],
-            "beside an answer that is": lambda *given: sorted(set(all_labels(*given))),
+            "next to an answer that is": lambda *given: sorted(set(all_labels(*given))),
             "more than once": repeated,
             "among the labels, not among the answers": distinct_answers,
-            "another order": unordered,
+            "not in ascending order": unordered,
             "holds [CLS] once": lambda *given: sorted(set(without_cls(*given))),
             "not 0": lambda *given: sorted(set(without_cls(*given))) or [(0, 0)],
             "one too large": one_too_far,
@@ -125,7 +125,7 @@ def test_duplicates_that_are_not_neighbours_are_found():
         return sorted(found) or [(given[2],) * 2]
 
     feedback = lesson04.check_label_all(without_neighbours)
-    assert not feedback.passed and "the same pair is there more than once" in feedback.message
+    assert not feedback.passed and "the same pair is listed more than once" in feedback.message
 
 
 def audit(offsets, sides, cls_index, label, start, end):

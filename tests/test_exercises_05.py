@@ -24,8 +24,8 @@ def separate_answers():
         ],
         wrong={
             "in order": lambda logits: logits.view(2, *logits.shape[:2]),
-            "one tensor is wanted": lambda logits: tuple(part.squeeze(-1) for part in logits.split(1, dim=-1)),
-            "must be squeezed": lambda logits: torch.stack(logits.split(1, dim=-1)),
+            "return one tensor": lambda logits: tuple(part.squeeze(-1) for part in logits.split(1, dim=-1)),
+            "squeeze away the axis": lambda logits: torch.stack(logits.split(1, dim=-1)),
             "changed places": lambda logits: logits.transpose(0, 2),
             "unless you name one": lambda logits: torch.stack([part.squeeze() for part in logits.split(1, dim=-1)]),
             "still on the last axis": lambda logits: logits,
@@ -70,7 +70,7 @@ def attention_weights_answers():
         right=[attention, attention_with_loops, attention_renormalised],
         wrong={
             "too sharp": lambda q, k, mask: attention(q, k, mask, power=0),
-            "its square root": lambda q, k, mask: attention(q, k, mask, power=1),
+            "divide by its square root": lambda q, k, mask: attention(q, k, mask, power=1),
             "columns sum to 1": lambda q, k, mask: attention(q, k, mask, dim=0),
             "query and key have changed places": lambda q, k, mask: attention(k, q, mask),
             "after the softmax": lambda q, k, mask: plain(q, k).softmax(-1) * mask,
@@ -143,10 +143,10 @@ def gradient_of_span_loss_answers():
     return Answers(
         right=[gradient, gradient_by_rows],
         wrong={
-            "sign is turned": lambda *given: gradient(*given, sign=-1.0),
+            "sign is reversed": lambda *given: gradient(*given, sign=-1.0),
             "the loss is a mean": lambda *given: gradient(*given, divisor=lambda *_: 1),
-            "stood for start and end": lambda *given: gradient(*given, divisor=lambda _, inside: 2 * inside.sum()),
-            "still to be taken away": lambda *given: gradient(*given, truth=0.0),
+            "is for start and end": lambda *given: gradient(*given, divisor=lambda _, inside: 2 * inside.sum()),
+            "subtract the truth": lambda *given: gradient(*given, truth=0.0),
             "the tokens of one window compete": lambda *given: gradient(*given, dim=0),
             "divide by 2": lambda *given: gradient(*given, divisor=lambda logits, _: len(logits)),
             "its gradient is zero": lambda *given: gradient(*given, ignore=False),
@@ -178,7 +178,7 @@ def shaken(logits, positions):
 
 def test_a_row_that_differs_is_shown_with_digits_that_differ():
     message = lesson05.check_gradient_of_span_loss(shaken).message
-    wanted, given = re.search(r"row 3 should be (\[.*\]), is (\[.*\])", message).groups()
+    wanted, given = re.search(r"row 3 should be (\[.*\]), but is (\[.*\])", message).groups()
     assert wanted != given
 
 

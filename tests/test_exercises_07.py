@@ -75,10 +75,12 @@ def f1_of_places_answers():
             "the best of all of them counts": places(combine=lambda values: values[0]),
             "the mean over the answers": places(combine=lambda values: sum(values) / len(values)),
             "not less": places(overlap=lambda p, a: min(p[1], a[1]) - max(p[0], a[0])),
-            "The end is not included": places(
+            "The end is exclusive": places(
                 measure=lambda p, a: 2 * max(0, min(p[1], a[1]) - max(p[0], a[0]) + 1) / (p[1] - p[0] + a[1] - a[0] + 2)
             ),
-            "by all characters": places(measure=lambda p, a: common(p, a) / (p[1] - p[0] + a[1] - a[0] - common(p, a))),
+            "divided by all characters": places(
+                measure=lambda p, a: common(p, a) / (p[1] - p[0] + a[1] - a[0] - common(p, a))
+            ),
             "only one of precision and recall": places(measure=lambda p, a: common(p, a) / (p[1] - p[0])),
             "no characters to divide by": places(empty=False),
             "the characters of all answers together": merged,
@@ -219,15 +221,15 @@ def best_span_in_one_pass_answers():
             "the best score, or the best start, begin with 0": from_zero,
             "begin with 0": start_from_zero,
             "go over the tokens once": two_loops,
-            "keep the best start so far": highest_before,
-            "then the one that starts first": later_start,
+            "remember the best start so far": highest_before,
+            "of these the one that starts first": later_start,
             "may be one token long": late_start,
-            "when you met the end": forgets_the_start,
+            "when you reached the end": forgets_the_start,
             "the best start or the best end first": greedy_start,
             "equally good": ties_the_other_way,
-            "not the one behind it": behind,
+            "not one past it": behind,
             "from the beginning of the window": shifted,
-            "a start and an end are wanted": lambda *given: (*one_pass(*given), 0),
+            "return two, a start and an end": lambda *given: (*one_pass(*given), 0),
         },
     )
 
@@ -328,18 +330,18 @@ def sure_enough_answers():
     return Answers(
         right=[cuts, sure_by_sorting],
         wrong={
-            "the highest; the lowest answers more": lambda *given: cuts(*given, order=max),
+            "the highest such cut; the lowest answers more": lambda *given: cuts(*given, order=max),
             "rises again": stops_early,
             "all of them are kept": splits_ties,
-            "exactly that share is enough": lambda *given: cuts(*given, strict=True),
-            "none to return": lambda *given: cuts(*given) or max(given[0]),
+            "exactly, and that is enough": lambda *given: cuts(*given, strict=True),
+            "so return None": lambda *given: cuts(*given) or max(given[0]),
             "sort them by probability": unsorted,
             "not only those of one probability": one_probability,
-            "not of all questions": share_of_all,
-            "ask `is None`": lambda *given: cuts(*given) or None,
+            "not to all questions": share_of_all,
+            "test with `is None`": lambda *given: cuts(*given) or None,
             "sort copies": sorts_in_place,
             "which is not enough": lambda *given: cuts(*given, at_least=False),
-            "One of the probabilities": lambda p, r, w: (cuts(p, r, w) or 0) - 0.01,
+            "Return one of the given": lambda p, r, w: (cuts(p, r, w) or 0) - 0.01,
         },
     )
 
@@ -347,5 +349,5 @@ def sure_enough_answers():
 def test_more_of_sure_enough():
     feedback = lesson07.check_sure_enough(unsorted)
     assert not feedback.passed and feedback.share < 0.75
-    assert "go on" in lesson07.check_sure_enough(lambda p, r, w: cuts(p, r, w) if r[0] or sum(r) == 0 else (
+    assert "do not stop" in lesson07.check_sure_enough(lambda p, r, w: cuts(p, r, w) if r[0] or sum(r) == 0 else (
         cuts(p, r, w) if r == [0, 1, 1, 1] else None)).message  # fmt: skip

@@ -80,21 +80,21 @@ def passage_of_answers():
     return Answers(
         right=[passage_by_finding, passage_by_splitting, lambda *given: np.array(passage_by_finding(*given))],
         wrong={
-            "search back to the blank line before it": lambda d, s: (s, passage_by_finding(d, s)[1]),
+            "search backwards to the blank line before it": lambda d, s: (s, passage_by_finding(d, s)[1]),
             "The last character is missing": up_to_the_last_character,
             "Your second number is the length": with_its_length,
             "more than one passage": from_the_first_passage_on,
             "Search backwards and forwards": to_the_first_blank_line,
             "A full stop does not end a passage": by_sentence,
-            "The spaces at the edge of a passage": without_spaces,
+            "Spaces at the edge of a passage": without_spaces,
             "you return one number": lambda d, s: d[:s].count("\n\n"),
-            "a text alone cannot be found again": lambda d, s: d[slice(*passage_by_finding(d, s))],
-            "the text's edge counts": without_the_edge,
-            "stand in the text twice": passage_by_text,
-            "behind the blank line": with_the_break_before,
+            "a text alone does not say where it is": lambda d, s: d[slice(*passage_by_finding(d, s))],
+            "begins or ends where the text does": without_the_edge,
+            "occur twice in the text": passage_by_text,
+            "after the blank line": with_the_break_before,
             "Leave the blank line out": with_the_break_after,
             "does not end a passage": by_lines,
-            "a start and an end are wanted": lambda d, s: (*passage_by_finding(d, s), 0),
+            "return two, a start and an end": lambda d, s: (*passage_by_finding(d, s), 0),
         },
     )
 
@@ -162,16 +162,16 @@ def split_by_document_answers():
             "training examples come first": split_with(swap=True),
             "not by the alphabet": split_with("alphabet"),
             "numbered from 1": lambda rows, every: split_with(first=0)(rows, every),
-            "in their order": lambda rows, every: [part[::-1] for part in split_by_number(rows, every)],
-            "Give a context that you have met before its old number": split_at_each_change,
+            "keep the order that they had": lambda rows, every: [part[::-1] for part in split_by_number(rows, every)],
+            "Give a context that you have seen before its old number": split_at_each_change,
             "by their title": split_with(key="title"),
-            "only; 4, 6 and so on": hold_out(lambda documents, every: documents[every - 1 : every]),
-            "the last few are not meant": hold_out(
+            "only; hold out 4, 6 and so on": hold_out(lambda documents, every: documents[every - 1 : every]),
+            "the last few are not what is asked for": hold_out(
                 lambda documents, every: documents[len(documents) - len(documents) // every :]
             ),
             "whole rows, not their ids": lambda *given: [[r["id"] for r in part] for part in split_by_number(*given)],
             "'c4' is in both": lambda rows, every: (rows, split_by_number(rows, every)[1]),
-            "two lists are wanted": lambda rows, every: [split_by_number(rows, every)[0]],
+            "return two lists": lambda rows, every: [split_by_number(rows, every)[0]],
         },
     )
 
@@ -227,14 +227,14 @@ def places_of_answers():
             "you return matches": lambda d, a: list(re.finditer(r"\s+".join(map(re.escape, a.split())), d, re.I)),
             "you return single numbers": lambda d, a: [s for s, _ in places_by_pattern(d, a)],
             "you return one pair": lambda d, a: next(iter(places_by_pattern(d, a)), []),
-            "one white space at least": with_flags(space=r"\s*"),
+            "at least one white space": with_flags(space=r"\s*"),
             "The end is exclusive": lambda d, a: [(s, e - 1) for s, e in places_by_pattern(d, a)],
             "not start + len(answer)": lambda d, a: [(s, s + len(a)) for s, _ in places_by_pattern(d, a)],
             "Some are missing": with_flags(flags=0),
-            "any white space": with_flags(space=" "),
-            "its signs are meant as they are": with_flags(escape=str),
+            "Any white space": with_flags(space=" "),
+            "its characters mean themselves": with_flags(escape=str),
             "of a copy that you have changed": in_a_lowered_copy,
-            "it does not stand there": lambda d, a: places_by_pattern(d, a) or [(0, 0)],
+            "it does not occur": lambda d, a: places_by_pattern(d, a) or [(0, 0)],
             "from left to right": lambda d, a: places_by_pattern(d, a)[::-1],
             "Each place is a start and an end": lambda d, a: [(s,) for s, _ in places_by_pattern(d, a)],
         },
@@ -245,4 +245,4 @@ def test_more_of_places_of():
     tidied = lesson09.check_places_of(in_a_tidied_copy)
     assert not tidied.passed and "in a copy that you have changed" in tidied.message
     points = lesson09.check_places_of(lambda d, a: with_flags(str if "." in a and "$" not in a else re.escape)(d, a))
-    assert not points.passed and "more than is there" in points.message
+    assert not points.passed and "more than there is" in points.message

@@ -68,7 +68,7 @@ def test_what_datasets_writes_is_read_back(tmp_path, ending):
 def test_arrays_as_numpy_prints_them_are_refused_with_the_remedy(tmp_path):
     rows_to_dataset(ROWS).to_csv(tmp_path / "train.csv")
     assert "row 0 (line 2), answers: cannot be read" in refusal(tmp_path / "train.csv")
-    assert "save their lists" in refusal(tmp_path / "train.csv")
+    assert "save them as lists" in refusal(tmp_path / "train.csv")
 
 
 @pytest.mark.parametrize("ending", ["json", "jsonl", "csv", "parquet"])
@@ -159,7 +159,7 @@ def test_plausible_answers_do_not_stand_in_for_missing_ones(tmp_path):
     ({"is_impossible": "false"}, "is_impossible: expected true or false, found str"),
     ({"is_impossible": 1}, "is_impossible: expected true or false, found int"),
     ({"is_impossible": False, "answers": []}, "is_impossible is false; add the answer, or set is_impossible to true"),
-    ({"answers": None}, "answers: nothing there; a question without an answer has []"),
+    ({"answers": None}, "answers: no value; a question without an answer has []"),
     ({"answers": "Ilse Varn"}, "answers: expected list or dict, found str"),
     ({"answers": {"text": ["Ilse Varn"], "answer_start": []}}, "answers: 1 texts but 0 answer_start"),
     ({"answers": {"text": "Ilse Varn", "answer_start": 51}}, "answers.text: expected list, found str"),
@@ -283,7 +283,7 @@ def test_an_id_that_occurs_twice_is_refused_with_both_places(tmp_path):
     message = refusal(write(tmp_path / "dev.jsonl", as_lines(rows)))
     assert (
         message.startswith("dev.jsonl: line 3: the id 'one' occurs twice, first at line 1.")
-        and "id of its own" in message
+        and "give it another id" in message
     )
     message = refusal(write(tmp_path / "dev.json", json.dumps(nested(rows))))
     assert "data[0].paragraphs[0].qas[1]: the id 'one' occurs twice, first at data[0].paragraphs[0].qas[0]" in message
@@ -337,7 +337,7 @@ def test_an_unreadable_file_is_a_value_error(tmp_path, monkeypatch):
     ('id,context,question,answers\n1,"a"b,c,[]\n', "not valid CSV at line 1 (',' expected after '\"')"),
     ("id,context,question,answers\n\n1,a,b,[\n", "row 0 (line 3), answers: cannot be read"),
     ("id,context,question,answers\n1,a,b,__import__('os')\n", "answers: cannot be read"),
-    ("id,context,question,answers\n1,a,b,\n", "answers: nothing there"),
+    ("id,context,question,answers\n1,a,b,\n", "answers: no value"),
     ("id,context,question,answers\n1,a,b,7\n", "answers: expected list or dict, found int"),
     ("id,context,question,answer_text,answer_start\n1,a,b,a,\n", "answer_start: expected int, found NoneType"),
     ("id,context,question,answer_text,answer_start\n1,a,b,,0\n", "answer_text: expected str, found NoneType"),

@@ -75,7 +75,7 @@ def test_features_without_segments_are_refused_where_the_model_has_them():
     tokenizer = AutoTokenizer.from_pretrained(locate("mini-albert"))
     features = qa.make_features(ROWS, tokenizer, 64, 8)
     assert "token_type_ids" not in features.column_names
-    with pytest.raises(ValueError, match="no token_type_ids, by which this model tells.*qa.load_tokenizer"):
+    with pytest.raises(ValueError, match="no token_type_ids, which this model needs to tell.*qa.load_tokenizer"):
         qa.predict_logits(qa.load_model("mini-albert"), features)
     with pytest.raises(ValueError, match="no token_type_ids"):
         qa.Evaluation(ROWS, tokenizer, 64, 8).run(qa.load_model("mini-albert"))

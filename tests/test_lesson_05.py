@@ -1,9 +1,13 @@
-"""The classes of lesson 05 against the library's: the student's, cut out of the notebook, and the package's own.
+"""The models of lesson 05 against the library's: the student's class and functions, cut out of the notebook, and the
+package's own class.
 
-All five families, as tiny models with random weights, so that nothing of this depends on a shipped checkpoint.
+Tiny models with random weights, so that none of this depends on a shipped checkpoint; all five families where the code
+is for all of them.
 """
 
+import ast
 import json
+import math
 
 import pytest
 import torch
@@ -11,9 +15,7 @@ from conftest import REPOSITORY
 from support import CONFIGS, batch_for
 from torch import nn
 from torch.nn import functional as F
-from transformers import (
-    AutoModelForQuestionAnswering,
-)
+from transformers import AutoModelForQuestionAnswering, BertConfig
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 import qa_helpers
@@ -21,11 +23,15 @@ import qa_helpers
 NOTEBOOK = REPOSITORY / "notebooks" / "05_model_internals.ipynb"
 
 
+def code_cells() -> list[str]:
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+
+
 @pytest.fixture(scope="module")
 def lesson() -> dict:
     """The names that the notebook's own cells define: ``span_loss``, ``ExtractiveQA``, ``build_own``, ``load_weights``."""
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
+    sources = code_cells()
     names = {
         "torch": torch,
         "nn": nn,
@@ -115,3 +121,81 @@ def test_gradients_reach_the_input_vectors_in_every_family(library):
     torch.testing.assert_close(found.start_logits, expected.start_logits)
     found.loss.backward()
     assert (vectors.grad.norm(dim=-1) > 0).all()
+
+
+WRITTEN_OUT = "parameter, layer_norm, embed, linear, by_heads, attention_by_hand, gelu, take_in, layer, encode, "
+WRITTEN_OUT += "cross_entropy_by_hand, whole_model, only_itself"
+
+
+@pytest.fixture(params=[(1, 2), (3, 4)], ids=lambda layers_and_heads: "{} layers, {} heads".format(*layers_and_heads))
+def by_hand(request):
+    """The functions of sections 3 to 9, without the rest of their cells, over a random BERT of another size than ours."""
+    layers, heads = request.param
+    with torch.random.fork_rng():
+        torch.manual_seed(2)
+        shape = {"num_hidden_layers": layers, "num_attention_heads": heads, "hidden_size": 24, "intermediate_size": 40}
+        config = BertConfig(vocab_size=60, max_position_embeddings=40, layer_norm_eps=1e-3, **shape)
+        bert = AutoModelForQuestionAnswering.from_config(config, attn_implementation="eager").eval()
+        for (
+            parameter
+        ) in bert.parameters():  # constants that are 0 and factors that are 1 would hide that one is missing
+            nn.init.normal_(parameter, std=0.3)
+    tables = bert.bert.embeddings
+    names = {"torch": torch, "math": math, "bert": bert, "named": dict(bert.named_parameters()), "used": set()}
+    names |= {"position_table": tables.position_embeddings.weight, "segment_table": tables.token_type_embeddings.weight}
+    names["size"] = config.hidden_size // heads
+    for source in code_cells():
+        if "%pip" not in source:
+            functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
+            for node in functions:
+                if node.name in WRITTEN_OUT.split(", "):
+                    exec(ast.unparse(node), names)
+    assert names.keys() >= set(WRITTEN_OUT.split(", "))
+    return names
+
+
+@pytest.fixture
+def pair_batch():
+    generator = torch.Generator().manual_seed(4)
+    return {
+        "input_ids": torch.randint(0, 60, (3, 11), generator=generator),
+        "token_type_ids": (torch.arange(11) > 4).long().repeat(3, 1),
+        "start_positions": torch.tensor([5, 7, 10]),
+        "end_positions": torch.tensor([6, 7, 10]),
+    }
+
+
+def test_the_students_functions_are_the_librarys_bert_in_every_layer_logits_and_loss(by_hand, pair_batch):
+    ids, segments, starts, ends = pair_batch.values()
+    seen = by_hand["bert"](**pair_batch, output_hidden_states=True, output_attentions=True)
+    states, start, end, loss = by_hand["whole_model"](ids, segments, starts, ends)
+    assert len(states) == len(seen.hidden_states)
+    for ours, theirs in zip(
+        (*states, start, end, loss), (*seen.hidden_states, seen.start_logits, seen.end_logits, seen.loss)
+    ):
+        torch.testing.assert_close(ours, theirs, atol=1e-5, rtol=1e-5)
+    for k, theirs in enumerate(seen.attentions):
+        torch.testing.assert_close(by_hand["attention_by_hand"](states[k], k), theirs, atol=1e-5, rtol=1e-5)
+
+
+def test_the_students_functions_use_every_parameter(by_hand, pair_batch):
+    by_hand["whole_model"](*pair_batch.values())
+    tables = {f"bert.embeddings.{name}_embeddings.weight" for name in ("position", "token_type")}  # read beforehand
+    assert by_hand["used"] | tables == set(by_hand["named"])
+
+
+def test_without_attention_a_logit_depends_on_its_own_token_alone_and_the_loss_on_all(by_hand, pair_batch):
+    ids, segments, starts, ends = pair_batch.values()
+
+    def gradients(mix):
+        vectors = by_hand["bert"].bert.embeddings.word_embeddings.weight[ids].detach().requires_grad_()
+        logits = by_hand["linear"](by_hand["encode"](vectors, segments, mix)[-1], "qa_outputs")
+        loss = by_hand["cross_entropy_by_hand"](logits[..., 0], starts)
+        return [
+            torch.autograd.grad(of, vectors, retain_graph=True)[0][0].norm(dim=-1) for of in (logits[0, 5, 0], loss)
+        ]
+
+    of_logit, of_loss = gradients(by_hand["only_itself"])
+    assert of_logit.nonzero().flatten().tolist() == [5] and (of_loss > 0).all()
+    of_logit, of_loss = gradients(by_hand["take_in"])
+    assert (of_logit > 0).all() and (of_loss > 0).all()

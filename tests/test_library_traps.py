@@ -263,7 +263,7 @@ def test_no_metric_comes_with_the_libraries():
 
 @canary
 def test_the_null_score_of_several_windows_is_their_minimum():
-    """What a widely copied notebook gets wrong: it keeps the maximum."""
+    """What Hugging Face's example notebook gets wrong (its text is right): it keeps the maximum."""
     from support import three_windows
 
     examples, features, starts, ends = three_windows()

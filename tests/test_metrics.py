@@ -275,8 +275,8 @@ def test_a_right_answer_is_right_in_whatever_form_it_comes(predictions, answers)
 @pytest.mark.parametrize(
     ("predictions", "message"),
     [
-        ({"a": ["Ilse Varn"], "7": ""}, "prediction of example 'a' is no text but list"),
-        ({"a": {"text": "Ilse Varn"}, "7": ""}, "is no text but dict"),
+        ({"a": ["Ilse Varn"], "7": ""}, "prediction of example 'a' is list, not text"),
+        ({"a": {"text": "Ilse Varn"}, "7": ""}, "is dict, not text"),
         (["Ilse Varn", ""], "predictions are qa.Prediction objects, a dict id -> text"),
         ([{"answer": "Ilse Varn"}], "predictions are qa.Prediction objects"),
         (3, "predictions are qa.Prediction objects"),

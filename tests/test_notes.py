@@ -94,7 +94,7 @@ def _exchanged(note):
     [
         (
             "- {title: a, text: b c b, questions: [{ask: ['x?'], answer: b}]}",
-            "'b' occurs 2 times.*tell the place with `in:`",
+            "'b' occurs 2 times.*give the place with `in:`",
         ),
         ("- {title: a, text: b c, questions: [{ask: ['x?'], answer: d}]}", "'d' occurs 0 times"),
         ("- {title: a, text: b c, questions: [{ask: 'x?', answer: b}]}", r"a question has ask: \[...\]"),
@@ -108,5 +108,5 @@ def test_a_fault_is_named_with_its_file_entry_and_question(tmp_path, entry, mess
     with pytest.raises(ValueError, match=f"lease.yaml: a.*{message}"):
         read_notes(tmp_path)
     (tmp_path / "lease.yaml").write_text("entries: []")
-    with pytest.raises(ValueError, match="lease.yaml: begins with `split: train`"):
+    with pytest.raises(ValueError, match="lease.yaml: must begin with `split: train`"):
         read_notes(tmp_path)

@@ -97,7 +97,7 @@ def test_mrqas_rows_of_the_hub_are_read(tmp_path):
         ([{"id": 1, "text": CONTEXT, "label": [[0, 3, "A"]]}], "as doccano writes it; it has no questions"),
         ({"Data": [{"Question": "q", "Answer": {}}], "Domain": "Web"}, "this is TriviaQA.*MRQA"),
         ({"data": [{"storyId": "s", "text": "x", "questions": []}]}, r"data\[0\]: this is NewsQA"),
-        ({"data": [{**PARAGRAPH, "raw_html": ""}]}, r"data\[0\]: this is KorQuAD 2; its answers are places in HTML"),
+        ({"data": [{**PARAGRAPH, "raw_html": ""}]}, r"data\[0\]: this is KorQuAD 2; its answers are positions in HTML"),
     ],
 )
 def test_another_tools_format_is_named_with_what_to_export(tmp_path, content, message):
@@ -144,8 +144,8 @@ def test_an_answer_that_occurs_once_or_nowhere():
 @pytest.mark.parametrize(
     ("written", "answer", "words"),
     [
-        (unicodedata.normalize("NFD", "Phở Hiếu"), "Phở Hiếu", "composed in the one"),
-        ("Phở Hiếu", unicodedata.normalize("NFD", "Phở Hiếu"), "composed in the one"),
+        (unicodedata.normalize("NFD", "Phở Hiếu"), "Phở Hiếu", "composed in one"),
+        ("Phở Hiếu", unicodedata.normalize("NFD", "Phở Hiếu"), "composed in one"),
         ("300\u00a0eels", "300 eels", "no-break spaces"),
         ("the \ufb01sh", "the fish", "NFKC"),
     ],

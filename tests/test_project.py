@@ -167,14 +167,21 @@ def test_contributing_fits_a_page_and_names_targets_and_files_that_exist():
     assert named and all((ROOT / name).is_file() for name in named)
 
 
-def test_pictures_of_the_readme_are_small_and_described():
-    text = (ROOT / "README.md").read_text(encoding="utf-8")
-    pictures = [
-        (alt, name) for alt, name in re.findall(r"!\[([^\]]*)\]\(([^)]+)\)", text) if not name.startswith("http")
-    ]
-    assert len(pictures) >= 3
-    for alt, name in pictures:
-        assert len(alt.split()) >= 8, f"{name}: an alternative text says what is to be seen"
-        assert (ROOT / name).stat().st_size < 150_000
-    committed = {f"notebooks/images/{path.name}" for path in (ROOT / "notebooks" / "images").iterdir()}
-    assert committed == {name for _, name in pictures}
+def pictures(page: Path) -> list[tuple[str, Path]]:
+    """The pictures of a page that lie in the repository: alternative text and file."""
+    text = page.read_text(encoding="utf-8")
+    if page.suffix == ".ipynb":
+        cells = json.loads(text)["cells"]
+        text = "\n\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "markdown")
+    found = re.findall(r"!\[([^\]]*)\]\((?!https?:|attachment:|data:)([^)]+)\)", text)
+    return [(alt, (page.parent / name).resolve()) for alt, name in found]
+
+
+def test_the_readme_has_one_picture_and_all_pictures_are_small_and_described():
+    assert len(pictures(ROOT / "README.md")) == 1
+    shown = [each for page in (*ROOT.glob("*.md"), *ROOT.glob("notebooks/*.md"), *NOTEBOOKS) for each in pictures(page)]
+    assert len(shown) >= 3
+    for alt, path in shown:
+        assert len(alt.split()) >= 8, f"{path.name}: an alternative text says what is to be seen"
+        assert path.stat().st_size < 150_000
+    assert set((ROOT / "notebooks" / "images").iterdir()) == {path for _, path in shown}

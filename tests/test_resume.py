@@ -137,7 +137,7 @@ def test_other_data_refuse_to_resume(checkpoint, tokenizer, rows, tmp_path, chan
 def test_other_starting_weights_refuse_to_resume(checkpoint, encoder_checkpoint, tokenizer, rows, tmp_path):
     config = replace(SHORT, save_every=4, output_dir=str(tmp_path / "out"))
     interrupted(checkpoint, tokenizer, rows, config)
-    message = "other starting weights: load the checkpoint that it began with, in the same class, or resume=False"
+    message = "other starting weights: load the checkpoint that it started from, in the same class, or resume=False"
     dropping = load_model(checkpoint)
     dropping.config.hidden_dropout_prob = 0.5  # the same weights, but another model in training
     for other in (load_model(encoder_checkpoint), ExtractiveQA.from_pretrained(checkpoint), dropping):

@@ -18,7 +18,7 @@ def test_names_take_their_sizes_and_keep_them():
     [
         ((5, 30), "batch sequence hidden", {}, ["expected 3 axes (batch, sequence, hidden)", "(5, 30)", "squeezed"]),
         ((5, 30, 1), "batch sequence", {}, ["one axis too many: squeeze or index it", "(5, 30, 1)"]),
-        ((5, 30, 1, 1), "batch sequence", {}, ["another number of axes"]),
+        ((5, 30, 1, 1), "batch sequence", {}, ["too many axes"]),
         ((5, 31), "batch sequence", {"sequence": 30}, ["axis 1 (sequence) should be 30, is 31"]),
         ((5, 30, 3), "batch sequence 2", {}, ["axis 2 (2) should be 2, is 3"]),
         ((4, 5), "n n", {}, ["axis 1 (n) should be 4, is 5"]),

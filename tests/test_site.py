@@ -95,6 +95,20 @@ def test_widgets_leave_a_remark_and_their_picture_stays(site):
         assert "A Jupyter Widget" not in page.text and "model_id" not in page.text
 
 
+def test_lessons_end_with_the_sources_that_they_cite(site):
+    folder, pages = site
+    assert "Attention Is All You Need" in pages["bibliography.html"].main.get_text()
+    page = pages["08_bert_and_friends.html"].find(class_="sources")
+    titles = [line.em.get_text() for line in page.find_all("li")]
+    assert any(title.startswith("RoBERTa:") for title in titles) and not any("Jackknife" in title for title in titles)
+    assert page.find("a", href="https://arxiv.org/abs/1907.11692") and page.find("a", href="bibliography.html")
+    assert "Cited in" not in page.get_text()
+    index = (folder / "search-index.js").read_text()
+    assert index.count("A Robustly Optimized BERT Pretraining Approach") == 1, (
+        "the bibliography is found, not each lesson"
+    )
+
+
 def test_solutions_are_marked_and_not_found_by_searching(site):
     folder, pages = site
     index = (folder / "search-index.js").read_text()

@@ -1,1 +1,1 @@
-"""What a long or a shared run needs and no lesson is about."""
+"""What the course needs but no lesson is about: long runs, several processes, files and progress bars."""

@@ -1,7 +1,7 @@
 """Rows of different length: a dataset's list columns as arrays, and rows padded to a rectangle.
 
-The datasets library makes a Python object of every number of a list column, which takes longer than the model takes for
-short windows. The numbers lie side by side in Arrow's memory; these functions read them there.
+The datasets library turns every number of a list column into a Python object, which takes longer than running the model
+on short windows. Arrow stores these numbers contiguously in memory, and these functions read them there.
 """
 
 from collections.abc import Mapping, Sequence
@@ -25,7 +25,7 @@ def list_column(features: Dataset, name: str) -> list[np.ndarray]:
 
 
 def list_columns(features: Dataset | Mapping, names: Sequence[str]) -> dict[str, Sequence]:
-    """Those of ``names`` that ``features`` has, as sequences of rows."""
+    """The columns in ``names`` that ``features`` has, as sequences of rows."""
     if isinstance(features, Dataset):
         return {name: list_column(features, name) for name in names if name in features.column_names}
     return {name: features[name] for name in names if name in features}
@@ -55,14 +55,15 @@ def _numbers(values, number: pa.DataType) -> pa.Array:
 
 
 def lengths_of(rows: Sequence) -> np.ndarray:
-    """(rows,) how long each row is."""
+    """(rows,) the length of each row."""
     return np.array([len(row) for row in rows], dtype=np.int64)
 
 
 def pad(
     rows: Sequence[Sequence[int]], value: int = 0, left: bool = False, multiple: int = 1, at_least: int = 0
 ) -> np.ndarray:
-    """Rows side by side, filled up with ``value`` to the longest (or to ``at_least``), or to the next multiple of a number.
+    """Stack rows, padded with ``value`` to the longest one (or to ``at_least``), rounded up to a multiple of
+    ``multiple``.
 
     Returns:
         (rows, longest) int64.

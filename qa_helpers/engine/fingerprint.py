@@ -1,4 +1,4 @@
-"""A short text that stands for content: equal content gives the same text, in every process and on every machine."""
+"""A short text that identifies content: equal content gives the same text, in every process and on every machine."""
 
 import hashlib
 
@@ -19,7 +19,7 @@ def fingerprint(*parts: bytes | str | np.ndarray | torch.Tensor) -> str:
 def _described(part) -> tuple[str, memoryview | bytes]:
     """(kind, shape and number format; content) of a part."""
     if isinstance(part, torch.Tensor):
-        numbers = part.detach().cpu().contiguous().reshape(-1).view(torch.uint8)  # bfloat16, too, which NumPy lacks
+        numbers = part.detach().cpu().contiguous().reshape(-1).view(torch.uint8)  # also for bfloat16, which NumPy lacks
         return f"{tuple(part.shape)} {part.dtype}", memoryview(numbers.numpy())
     if isinstance(part, np.ndarray):
         return f"{part.shape} {part.dtype}", part.tobytes()

@@ -14,7 +14,7 @@ def places_of(text: str, context: str) -> list[int]:
 
 
 def why_misplaced(context: str, text: str, start: int) -> str:
-    """What to do about an answer that is not at ``start``, in words."""
+    """Where an answer that is not at ``start`` really is, in words for an error message."""
     places = places_of(text, context)
     for unit, length in (
         ("UTF-16 units, as JavaScript and Java count", lambda before: len(before.encode("utf-16-le")) // 2),
@@ -29,7 +29,7 @@ def why_misplaced(context: str, text: str, start: int) -> str:
     if places:
         return f"the text does occur at {places[0]}"
     for difference, form in (
-        ("letters with accents are composed in the one and decomposed in the other (NFC, NFD)", _composed),
+        ("letters with accents are composed in one and decomposed in the other (NFC, NFD)", _composed),
         ("their spaces are different characters (no-break spaces)", _plain_spaces),
         ("their characters are only compatible (NFKC), like a ligature and its letters", _compatible),
     ):
@@ -59,7 +59,7 @@ def place_in_form(context: str, text: str, form: Callable[[str], str]) -> tuple[
 
 
 def _letters(text: str) -> Iterator[tuple[int, str]]:
-    """Every letter with the marks on it, and the place where it begins."""
+    """Yield (start, letter) for every letter, including the marks on it."""
     begin = 0
     for place in range(1, len(text) + 1):
         if place == len(text) or not unicodedata.combining(text[place]):

@@ -1,7 +1,7 @@
-"""Question answering files of other shapes than SQuAD's: MRQA's is read; of others a message says what to export."""
+"""Question answering files in formats other than SQuAD's: MRQA's is read; for others, a message says what to export."""
 
-_OTHERS = (  # (what it is, keys that show it, what to do)
-    ("Label Studio's export", {"annotations", "data"}, "value.text and value.start of a result are an answer's"),
+_OTHERS = (  # (what it is, keys that identify it, what to do)
+    ("Label Studio's export", {"annotations", "data"}, "a result's value.text and value.start give an answer"),
     (
         "an export of labelled spans, as doccano writes it",
         {"text", "label"},
@@ -10,20 +10,20 @@ _OTHERS = (  # (what it is, keys that show it, what to do)
     (
         "TriviaQA",
         {"Answer", "Question"},
-        "its answers have no place in a text; its version in MRQA's format has, and is read",
+        "its answers have no positions in a text; its version in MRQA's format has them and can be read",
     ),
-    ("NewsQA", {"questions", "text"}, "its version in MRQA's format is read"),
+    ("NewsQA", {"questions", "text"}, "its version in MRQA's format can be read"),
     (
         "KorQuAD 2",
         {"raw_html"},
-        "its answers are places in HTML; take the page's plain text, and find the answers in it",
+        "its answers are positions in HTML; take the page's plain text and find the answers in it",
     ),
 )
 _ROW = '{"id", "context", "question", "answers": {"text": [...], "answer_start": [...]}}'
 
 
 def refuse_other_format(item: dict, place: str) -> None:
-    """Raise a ValueError if an object is known to be of another data set's or tool's format."""
+    """Raise a ValueError if an object is recognised as another data set's or tool's format."""
     inside = item.get("Data")  # TriviaQA's whole file
     keys = set(item) | (
         set(inside[0]) if inside and isinstance(inside, list) and isinstance(inside[0], dict) else set()
@@ -34,9 +34,9 @@ def refuse_other_format(item: dict, place: str) -> None:
 
 
 def answers_of_mrqa(detected: list | dict, context: str, place: str) -> list[dict]:
-    """MRQA's ``detected_answers``, as its files or as the hub's table have them, in SQuAD's words.
+    """Convert MRQA's ``detected_answers``, from its files or from the hub's table, to SQuAD's form.
 
-    Its spans include their last character. An answer reads as the context does at its place.
+    MRQA's spans include their last character. An answer is written as in the context at that place.
     """
     answers = []
     try:

@@ -1,4 +1,4 @@
-"""What to say when the memory of the machine or of the GPU is used up: which batch it was, and what to try next."""
+"""The error message when the machine or the GPU runs out of memory: which batch it was, and what to try next."""
 
 import traceback
 from collections.abc import Iterator
@@ -12,11 +12,11 @@ from accelerate.utils.memory import should_reduce_batch_size
 def explain_out_of_memory(doing: str, windows: int, tokens: int, remedy: str) -> Iterator[None]:
     """Turn an out-of-memory error into a ValueError that names the batch and what to try next.
 
-    What the failed computation held is let go, so that the next try, in the same notebook, starts with the memory free.
+    The memory of the failed computation is released, so that the next try in the same notebook starts with free memory.
 
     Args:
         doing: what was being done ("training, at step 12").
-        windows, tokens: of the batch: (windows, tokens) after padding.
+        windows, tokens: shape of the batch, after padding.
         remedy: what to try next.
     """
     try:
@@ -25,7 +25,7 @@ def explain_out_of_memory(doing: str, windows: int, tokens: int, remedy: str) ->
         if not (isinstance(error, MemoryError) or should_reduce_batch_size(error)):
             raise
         told = str(error).strip().splitlines()
-        traceback.clear_frames(error.__traceback__)  # a notebook keeps the traceback, and that the tensors
+        traceback.clear_frames(error.__traceback__)  # a notebook keeps the traceback, which would keep the tensors
         release_memory()
         raise ValueError(
             f"out of memory while {doing}, with a batch of {windows:,} windows of {tokens:,} tokens: {remedy}"
@@ -37,8 +37,8 @@ def smaller_batches(batch_size: int, gradient_accumulation: int, max_length: int
     """The settings to try after a batch of training did not fit in memory."""
     if batch_size > 1:
         return (
-            f"try batch_size={batch_size // 2} with gradient_accumulation={2 * gradient_accumulation}, which makes a step "
-            "of smaller pieces. (Other settings are another run: where one is unfinished in output_dir, add resume=False)"
+            f"try batch_size={batch_size // 2} with gradient_accumulation={2 * gradient_accumulation}, which computes "
+            "a step in smaller pieces. (That is another run: if one is unfinished in output_dir, add resume=False)"
         )
     return f"one window at a time is too much, so try shorter ones: max_length={max_length // 2}, and half the stride"
 

@@ -1,7 +1,8 @@
-"""Several processes, as ``accelerate launch`` and ``torchrun`` start them: who writes, who waits, what all of them know.
+"""Several processes, as ``accelerate launch`` and ``torchrun`` start them: which one writes, which ones wait, and what
+they all know.
 
-With one process all of this does nothing. torch and Accelerate are loaded where they are needed: the command line asks
-:func:`is_main` before it loads either.
+With one process, none of this does anything. torch and Accelerate are imported only where they are needed, since the
+command line calls :func:`is_main` before it loads either.
 """
 
 import os
@@ -10,12 +11,12 @@ from contextlib import contextmanager
 
 
 def is_main() -> bool:
-    """Whether this process is the one that writes and prints (rank 0). Touches no library, so it is free to ask."""
+    """Whether this process is the one that writes and prints (rank 0). It imports no library, so it is cheap."""
     return os.environ.get("RANK", "0") == "0"
 
 
 def speaker():
-    """A console to print on; of several processes, the first one speaks for all."""
+    """A console to print on; of several processes, only the first one prints."""
     from rich.console import Console
 
     return Console(highlight=False, quiet=not is_main())
@@ -31,13 +32,13 @@ def state():
 
 @contextmanager
 def main_process_first() -> Iterator[None]:
-    """The first process of each machine runs the block, then the others do: they find what it has left."""
+    """The first process of each machine runs the block, then the others do, and can use what it left on disk."""
     with state().local_main_process_first():
         yield
 
 
 def decided_by_main(decide: Callable):
-    """What ``decide()`` returns in the main process, in all processes. Its ValueError is raised in all of them, too."""
+    """Call ``decide()`` in the main process; return its result, or raise its ValueError, in all processes."""
     found = [None, None]
     if state().is_main_process:
         try:

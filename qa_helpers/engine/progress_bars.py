@@ -1,4 +1,4 @@
-"""Progress bars: whether they are shown here, and one for any loop that takes more than a moment.
+"""Progress bars: whether to show them, and one for any loop that takes more than a moment.
 
 Bars are shown in a notebook and on a terminal. They are not shown where a program reads the output: in a script whose
 output is piped, in all but the first of several processes, and where the environment variable ``QA_BARS`` is "off", as
@@ -14,15 +14,15 @@ from contextlib import contextmanager
 
 from tqdm.auto import tqdm
 
-PATIENCE = 2.0  # seconds of work before a bar appears: in a notebook, every bar leaves its trace in the cell's output
+PATIENCE = 2.0  # seconds of work before a bar appears: in a notebook, every bar leaves a trace in the cell's output
 WIDGETS = any("notebook" in kind.__name__ for kind in tqdm.__mro__)  # whether tqdm draws in a notebook
 _FORMAT = "{desc} |{bar}| {n_fmt} of {total_fmt} {unit}, {remaining} left"
-_WITHOUT_END = "{desc}: {n_fmt} {unit}, {elapsed} passed"
+_WITHOUT_END = "{desc}: {n_fmt} {unit}, {elapsed} elapsed"
 
 
 def bars_shown(wanted: bool | None = None) -> bool:
-    """Whether work that takes long should show a bar here: ``wanted``, or for None what this module's rule says."""
-    if os.environ.get("RANK", "0") != "0":  # of several processes, the first one speaks for all
+    """Whether long work should show a bar here: ``wanted``, or this module's rule if it is None."""
+    if os.environ.get("RANK", "0") != "0":  # of several processes, only the first one shows bars
         return False
     said = os.environ.get("QA_BARS", "").strip().lower()
     if wanted is not None or said in ("on", "off"):
@@ -31,7 +31,7 @@ def bars_shown(wanted: bool | None = None) -> bool:
 
 
 def in_kernel() -> bool:
-    """Whether this runs in a notebook's kernel, whose front end draws figures and widgets; a terminal's IPython has none."""
+    """Whether this runs in a notebook's kernel, whose front end draws figures and widgets (not in a terminal's IPython)."""
     ipython = sys.modules.get("IPython")
     return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
@@ -44,10 +44,10 @@ def say(line: str) -> None:
 
 @contextmanager
 def counting(what: str, total: int | None = None, unit: str = "", shown: bool | None = None) -> Iterator[Callable]:
-    """A bar for the work of the block, which reports what it has done: ``with counting("Reading") as done: … done(1)``.
+    """A bar for the work of the block, which reports its progress: ``with counting("Reading") as done: … done(1)``.
 
-    The bar appears if the block takes more than :data:`PATIENCE`, and disappears at the end of the block, whatever ended
-    it. (A bar around a loop alone would stay after an error for as long as the notebook keeps the traceback.)
+    The bar appears if the block takes more than :data:`PATIENCE`, and disappears at the end of the block, however it
+    ends. (A bar around a loop alone would stay after an error for as long as the notebook keeps the traceback.)
     """
     begun, count, bar = time.time(), 0, None
 
@@ -86,7 +86,7 @@ def track(items: Iterable, what: str, total: int | None = None, unit: str = "", 
 
 
 def open_bar(**options) -> tqdm:
-    """A bar of tqdm's, to be closed by :func:`close_bar`."""
+    """Open a tqdm bar, to be closed with :func:`close_bar`."""
     if not WIDGETS:
         return tqdm(**options)
     from IPython.display import display
@@ -99,10 +99,10 @@ def open_bar(**options) -> tqdm:
 
 
 def close_bar(bar: tqdm, text: str = "") -> None:
-    """Close a bar. In a notebook a text takes its place (or nothing): when the notebook is opened again, without the
-    kernel that knows the widget, JupyterLab would show "Error displaying widget" there."""
+    """Close a bar. In a notebook it is replaced by ``text`` (or by nothing): when the notebook is opened again without
+    the kernel that knows the widget, JupyterLab would show "Error displaying widget" there."""
     if WIDGETS:
-        bar.leave, bar.total = False, None  # with a total that has not been reached, tqdm would leave it there, in red
+        bar.leave, bar.total = False, None  # tqdm would leave an unfinished bar there, in red
     bar.close()
     if WIDGETS:
         bar.place.update({"text/plain": text} if text else {}, raw=True)

@@ -1,9 +1,9 @@
 """Dropout on a CPU, where PyTorch spends more time on random numbers than on some matrix products.
 
-Two things differ from PyTorch's own, neither of them in what dropout means. A random 64-bit number decides about four
-values, not about one. And attention is computed window by window, so that its scores, (heads, tokens, tokens), stay in
-the processor's cache; they are computed a second time for the backward pass instead of being kept, as FlashAttention does
-(Dao et al. 2022). PyTorch has such attention for a CPU, too, but only where nothing is dropped.
+There are two differences from PyTorch's own dropout, neither of which changes what dropout means. One random 64-bit
+number decides about four values instead of one. And attention is computed window by window, so that its scores, (heads,
+tokens, tokens), stay in the processor's cache; they are computed again for the backward pass instead of being kept, as
+in FlashAttention (Dao et al. 2022). PyTorch has such attention for the CPU, too, but only without dropout.
 """
 
 from collections.abc import Iterator
@@ -16,17 +16,17 @@ from transformers import AttentionInterface, PreTrainedModel
 from transformers.masking_utils import AttentionMaskInterface
 
 ATTENTION = "window_by_window"
-# Encoders whose attention is compared with PyTorch's in tests/test_quick_dropout.py; any other keeps its own.
+# Encoders whose attention is compared with PyTorch's in tests/test_quick_dropout.py; any other model keeps its own.
 MODEL_TYPES = ("bert", "roberta", "albert", "distilbert", "electra")
 
 
 @contextmanager
 def quick_dropout(model: nn.Module) -> Iterator[None]:
-    """Within it, the dropout of a model on the CPU is quick: that of its ``nn.Dropout`` modules and of its attention.
+    """Within the block, a model on the CPU uses quick dropout, in its ``nn.Dropout`` modules and in its attention.
 
-    The numbers come from PyTorch's generator, so ``torch.manual_seed`` and a checkpoint's state of it hold. They are other
-    numbers than PyTorch's dropout would draw, and the same on every processor. Where nothing is dropped, or the model is
-    on another device, nothing changes.
+    The numbers come from PyTorch's generator, so ``torch.manual_seed`` works, and so does restoring the generator's
+    state from a checkpoint. They differ from those that PyTorch's dropout would draw, and are the same on every
+    processor. Without dropout, or with the model on another device, nothing changes.
     """
     on_cpu = next(model.parameters()).device.type == "cpu"
     dropping = [module for module in model.modules() if on_cpu and type(module) is nn.Dropout and 0 < module.p < 1]
@@ -45,11 +45,11 @@ def quick_dropout(model: nn.Module) -> Iterator[None]:
 
 
 def _encoder_with_known_attention(model: nn.Module) -> PreTrainedModel | None:
-    """The library's model that ``model`` is or contains, where its attention is one that we can replace."""
+    """The library model that ``model`` is or contains, if its attention is one that we can replace."""
     encoder = next((module for module in model.modules() if isinstance(module, PreTrainedModel)), None)
     if encoder is None or encoder.config.model_type not in MODEL_TYPES or getattr(encoder.config, "is_decoder", False):
         return None
-    return encoder if encoder.config._attn_implementation == "sdpa" else None  # another was asked for by name
+    return encoder if encoder.config._attn_implementation == "sdpa" else None  # another one was requested by name
 
 
 class QuickDropout(nn.Dropout):
@@ -79,7 +79,7 @@ class _WindowAttention(torch.autograd.Function):
     def forward(ctx, query: Tensor, key: Tensor, value: Tensor, rate: float) -> Tensor:
         weights = _attention_weights(query, key)
         mask = draw(weights, 1 - rate)
-        ctx.save_for_backward(query, key, value, mask.bool())  # as bool, a byte for each decision in place of four
+        ctx.save_for_backward(query, key, value, mask.bool())  # as bool: one byte per decision instead of four
         ctx.rate = rate
         return weights.mul_(mask) @ (value / (1 - rate))
 
@@ -104,8 +104,8 @@ def window_by_window(module, query, key, value, attention_mask, scaling=None, dr
         module: the layer, not used.
         query, key, value: (batch, heads, tokens, size).
         attention_mask: (batch, tokens), True for a token, False for padding on either side; None without padding.
-        scaling: of the scores; 1/√size where it is None.
-        dropout: share of attention weights that are dropped.
+        scaling: factor of the scores; None means 1/√size.
+        dropout: share of attention weights to drop.
 
     Returns:
         (batch, tokens, heads, size), and None in place of the attention weights.
@@ -115,9 +115,9 @@ def window_by_window(module, query, key, value, attention_mask, scaling=None, dr
         return scaled_dot_product_attention(query, key, value, mask, scale=scaling).transpose(1, 2), None
     batch, _, tokens, size = query.shape
     spans = [(0, tokens)] * batch if attention_mask is None else _spans(attention_mask)
-    # Half precision is for matrix products of a better shape; PyTorch computes attention in float32 here, too.
+    # Half precision does not suit matrix products of this shape; PyTorch computes attention in float32 here, too.
     half, scale = query.dtype in (torch.bfloat16, torch.float16), scaling or size**-0.5
-    # The layers below wrote (batch, tokens, heads, size): in this order, one copy puts the windows' gradients together.
+    # The layers below wrote (batch, tokens, heads, size): in this order, the windows' gradients are joined by one copy.
     by_window = ((tensor.float() if half else tensor).transpose(1, 2).unbind() for tensor in (query, key, value))
     results = []
     with torch.autocast("cpu", enabled=False):
@@ -139,7 +139,7 @@ def _spans(mask: Tensor) -> list[tuple[int, int]]:
 
 
 def padding_mask(*_, attention_mask: Tensor | None = None, **__) -> Tensor | None:
-    """The mask :func:`window_by_window` takes, as transformers' ``AttentionMaskInterface`` asks for it."""
+    """The mask :func:`window_by_window` takes, in the form of transformers' ``AttentionMaskInterface``."""
     return None if attention_mask is None or attention_mask.all() else attention_mask.bool()
 
 

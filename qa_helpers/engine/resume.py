@@ -1,13 +1,13 @@
-"""What a training run leaves behind so that it can go on after an interruption, and whether it may.
+"""What a training run saves so that it can be resumed after an interruption, and whether it may be resumed.
 
 Inside the run's output folder:
 
-    checkpoints/run.json         what the run is: its settings, its data, the weights it started from
+    checkpoints/run.json         what defines the run: its settings, its data, the weights it started from
     checkpoints/checkpoint-N/    the state after step N, as transformers' Trainer writes it, trainer_state.json last
 
-A run that is cut off, however roughly, loses the steps since its last whole checkpoint, and nothing else. A run that has
-come to its end keeps its run.json and its trainer_state.json beside the model, so that the same cell, run again in another
-session, takes the finished model instead of training it a second time.
+A run that is interrupted, however abruptly, loses only the steps since its last complete checkpoint. A finished run
+keeps its run.json and its trainer_state.json next to the model, so that the same cell, run again in another session,
+uses the finished model instead of training it a second time.
 """
 
 import json
@@ -29,11 +29,11 @@ from .whole_files import write_whole
 
 CHECKPOINTS = "checkpoints"  # folder inside output_dir that holds unfinished work
 _RUN = "run.json"
-_FREE = ("resume", "overwrite", "progress", "output_dir")  # a run may be resumed with others: they change no number
+_FREE = ("resume", "overwrite", "progress", "output_dir")  # may differ when a run is resumed: no effect on results
 _WHERE_FROM = ("_name_or_path", "transformers_version", "architectures", "dtype")  # of a model's configuration
 
-# A model in the middle of a run → the "start" of that run. It lets the interrupted cell simply be run again, with a model
-# that has moved on from its starting weights.
+# A model in the middle of a run → the "start" of that run. Because of it, an interrupted cell can simply be run again,
+# although its model no longer has its starting weights.
 _under_way: WeakKeyDictionary[nn.Module, str] = WeakKeyDictionary()
 
 
@@ -52,13 +52,13 @@ def describe_run(config, features: Dataset, model: nn.Module) -> dict:
 
 
 def find_checkpoint(folder: Path, run: dict, model: nn.Module, resume: bool) -> Path | None:
-    """The last whole checkpoint in ``folder`` to go on from; None where a run begins.
+    """The last complete checkpoint in ``folder`` to continue from; None if the run starts from the beginning.
 
     Checkpoints of other runs, and those that an interruption left incomplete, are removed. If ``model`` is the one whose
     run was interrupted in this very process, ``run`` gets the "start" that it had then.
 
     Raises:
-        ValueError: what is to be resumed is another run: other settings, other data or other starting weights.
+        ValueError: the checkpoint belongs to another run: other settings, other data or other starting weights.
     """
     whole, record = whole_checkpoints(folder), folder / _RUN
     last = None
@@ -77,7 +77,7 @@ def find_checkpoint(folder: Path, run: dict, model: nn.Module, resume: bool) -> 
 
 
 def whole_checkpoints(folder: Path) -> list[Path]:
-    """The checkpoints in ``folder`` that were written to their end, oldest first."""
+    """The checkpoints in ``folder`` that were written completely, oldest first."""
     return sorted(filter(_is_whole, folder.glob("checkpoint-*")), key=lambda path: int(path.name.split("-")[1]))
 
 
@@ -90,14 +90,14 @@ def _is_whole(checkpoint: Path) -> bool:
 
 
 def write_finished(folder: Path, run: dict, model: nn.Module, state: TrainerState) -> None:
-    """Put the record and the state of a run that has come to its end beside its model in ``folder``."""
+    """Write the record and the state of a finished run next to its model in ``folder``."""
     state.save_to_json(str(folder / TRAINER_STATE_NAME))
     (folder / _RUN).write_text(json.dumps({**run, "end": _fingerprint_of_weights(model)}), encoding="utf-8")
     _under_way.pop(model, None)  # from now on the model's weights are just its weights
 
 
 def is_finished(folder: Path) -> bool:
-    """Whether ``folder`` holds a model with the record of its run."""
+    """Whether ``folder`` contains a model with the record of its run."""
     return all((folder / name).is_file() for name in (_RUN, TRAINER_STATE_NAME, "config.json"))
 
 
@@ -105,7 +105,7 @@ def find_finished(folder: Path, run: dict) -> TrainerState | None:
     """The last state of the finished run in ``folder``; None if there is none.
 
     Raises:
-        ValueError: the finished run is another one: other settings, other data or other starting weights.
+        ValueError: the finished run is a different one: other settings, other data or other starting weights.
     """
     if not is_finished(folder):
         return None
@@ -122,7 +122,7 @@ def _read(record: Path, folder: Path, remedy: str) -> dict:
         return json.loads(record.read_text(encoding="utf-8"))
     except ValueError as error:
         raise ValueError(
-            f"{record.name} in {folder} is damaged, so nobody can tell what run this is: {remedy}"
+            f"{record.name} in {folder} is damaged, so there is no telling which run this is: {remedy}"
         ) from error
 
 
@@ -133,7 +133,7 @@ def _refuse_another(before: dict, run: dict, what_is_there: str, remedy: str) ->
     elif before["data"] != run["data"]:
         difference = "other training data: give the same examples, in the same order"
     elif before["start"] != run["start"]:
-        difference = "other starting weights: load the checkpoint that it began with, in the same class"
+        difference = "other starting weights: load the checkpoint that it started from, in the same class"
     else:
         return
     raise ValueError(f"{what_is_there} with {difference}, {remedy}")

@@ -1,4 +1,4 @@
-"""Which windows are trained on together, step by step and process by process: it follows from seed and epoch alone."""
+"""Which windows each process trains on together at each step; the order depends on nothing but seed and epoch."""
 
 from collections.abc import Iterator, Sequence
 from copy import copy
@@ -16,9 +16,10 @@ from transformers.trainer_pt_utils import get_length_grouped_indices
 class Piece(NamedTuple):
     """What one process computes at once: the ``rows`` of the features.
 
-    ``weight`` is that of their mean loss: with it, the mean over the pieces of a step (over processes and accumulated
-    batches) is the mean over its windows. ``length`` is that of the longest window that any process has at the same time.
-    All pad to it, since the library's loss takes a softmax over the padding, too, and so depends on how much there is.
+    ``weight`` is the weight of their mean loss: with it, the mean over the pieces of a step (over processes and
+    accumulated batches) is the mean over its windows. ``length`` is the length of the longest window that any process
+    has at that time. All processes pad to it, since the library's loss takes a softmax over the padding, too, and so
+    depends on its amount.
     """
 
     rows: list[int]
@@ -29,16 +30,16 @@ class Piece(NamedTuple):
 class TrainingOrder(Sampler, TrainerCallback):
     """The pieces of one process, epoch by epoch.
 
-    The library's own samplers draw from the global generator, whose state at the beginning of the second epoch depends on
-    all that the first one drew: a run resumed there would see its windows in another order. And they deal out an epoch's
-    last windows by repeating the first ones, so that two processes would not compute what one does.
+    The library's own samplers draw from the global generator, whose state at the beginning of the second epoch depends
+    on all that the first one drew: a run resumed there would see its windows in another order. And they fill up an
+    epoch's last batches with its first windows, so that two processes would not compute the same as one.
 
     Args:
         lengths: tokens of each window.
         batch_size: windows in a piece; ``accumulation``: pieces of one process that add up to a step.
-        seed: of the order; each epoch has its own.
-        group: windows of similar length together, which leaves little padding.
-        process, processes: which of how many.
+        seed: seed of the order; each epoch has its own order.
+        group: put windows of similar length together, to reduce padding.
+        process, processes: the number of this process, and how many there are.
     """
 
     def __init__(
@@ -59,17 +60,17 @@ class TrainingOrder(Sampler, TrainerCallback):
         order = self._shuffled()
         for first in range(0, len(order), self.windows_per_step):
             step = order[first : first + self.windows_per_step]
-            # Of an epoch's last windows, too, every process takes the same number of pieces, or the others would wait.
+            # Every process takes equally many pieces, even of an epoch's last windows: otherwise the others would wait.
             rounds = ceil(len(step) / (self.batch_size * self.processes))
             pieces = [piece.tolist() for piece in np.array_split(step, rounds * self.processes)]
             for k in range(0, len(pieces), self.processes):
                 at_once = pieces[k : k + self.processes]
                 rows, length = at_once[self.process], max(self.lengths[row] for rows in at_once for row in rows)
-                # A process that no window is left for computes a dummy batch with weight zero.
+                # A process for which no window is left computes a dummy batch with weight zero.
                 yield Piece(rows or step[:1], len(rows) * len(pieces) / len(step), length)
 
     def tokens(self, steps: int) -> list[int]:
-        """For each of the first so many steps of a run, how many tokens this process computes, padding included."""
+        """For each of the first ``steps`` steps of a run, how many tokens this process computes, padding included."""
         counted, order = [], copy(self)
         for order.epoch in count():
             sizes = [len(piece.rows) * piece.length for piece in order]

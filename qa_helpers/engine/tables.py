@@ -1,6 +1,6 @@
-"""What is in a file: its text, the rows of a table (CSV, Parquet, Arrow), and why it could not be read.
+"""Reading files: their text, the rows of a table (CSV, Parquet, Arrow), and the reason why a file could not be read.
 
-:mod:`qa_helpers.data` reads SQuAD's own JSON; this is the rest, which no lesson is about.
+:mod:`qa_helpers.data` reads SQuAD's own JSON; this module reads the rest, which no lesson is about.
 """
 
 import ast
@@ -18,7 +18,7 @@ from datasets import Dataset, load_from_disk
 
 from ..examples import shown
 
-NO_TABLE = {  # how files begin that hold no table as they are
+NO_TABLE = {  # first bytes of files that have to be unpacked or converted
     b"\x1f\x8b": "compressed (gzip); unpack it first",
     b"PK\x03\x04": "an archive or a workbook (zip); unpack it, or save it as CSV, first",
     b"BZh": "compressed (bzip2); unpack it first",
@@ -26,7 +26,7 @@ NO_TABLE = {  # how files begin that hold no table as they are
 }
 _TOO_MANY = "cells beyond the header"
 _TABLE_COLUMNS = ("id", "context", "question")
-ROWS = 1000  # of a dataset, looked through at once
+ROWS = 1000  # rows of a dataset that are checked at once
 
 
 def text_of(path: Path) -> str:
@@ -50,15 +50,15 @@ def damaged(name: str, error: Exception) -> ValueError:
 
 
 def one_line(error: Exception | Warning) -> str:
-    """The kind and the first line of another's error, for a message of one's own."""
+    """The type and the first line of an error, to quote in another message."""
     return f"{type(error).__name__}: {(str(error).splitlines() or [''])[0][:200]}"
 
 
 def read_csv(path: Path) -> Iterator[tuple[str, dict]]:
-    """Cells separated by commas, semicolons or tabs, under a header; rows count from 0."""
+    """Rows of a CSV file: cells separated by commas, semicolons or tabs, under a header; rows count from 0."""
     text = text_of(path)
     separator = max(",;\t", key=text.partition("\n")[0].count)
-    csv.field_size_limit(2**31 - 1)  # contexts may be longer than the usual 131,072 characters
+    csv.field_size_limit(2**31 - 1)  # contexts may be longer than the default limit of 131,072 characters
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=separator, restkey=_TOO_MANY, strict=True)
     try:
         table.fieldnames = [name.strip() for name in table.fieldnames or ()]
@@ -78,7 +78,7 @@ def read_csv(path: Path) -> Iterator[tuple[str, dict]]:
 
 
 def _cell(name: str, cell: str, place: str):
-    """What a CSV cell means: text for most columns; an empty cell of the others is nothing."""
+    """The value of a CSV cell: text in most columns; in the others, an empty cell is None."""
     if name in ("id", "title", "context", "question"):
         return cell
     if not cell:
@@ -87,13 +87,13 @@ def _cell(name: str, cell: str, place: str):
         for read in (json.loads, ast.literal_eval):  # as JSON, or as Python writes it
             try:
                 with warnings.catch_warnings():
-                    warnings.simplefilter("ignore")  # what Python thinks of a text's backslashes
+                    warnings.simplefilter("ignore")  # Python warns about backslashes in a text
                     return read(cell)
             except (ValueError, SyntaxError, RecursionError, MemoryError):
                 continue
         raise ValueError(
             f'{place}, answers: cannot be read: {shown(cell)}; write JSON: {{"text": [...], "answer_start": [...]}}. '
-            "(Arrays as numpy prints them are no JSON: save their lists)"
+            "(Arrays as numpy prints them are not JSON: save them as lists)"
         )
     if name == "is_impossible":
         known = {"true": True, "1": True, "1.0": True, "false": False, "0": False, "0.0": False}
@@ -112,7 +112,7 @@ def read_parquet(path: Path) -> Iterator[tuple[str, dict]]:
     try:
         table = pyarrow.parquet.read_table(path, page_checksum_verification=True)
         table.validate(full=True)
-    except Exception as error:  # Arrow raises many kinds for damaged files
+    except Exception as error:  # Arrow raises many kinds of errors for damaged files
         raise damaged(path.name, error) from error
     check_columns(table.column_names, path.name)
     yield from table_rows(table.to_batches(ROWS), path.name)
@@ -124,7 +124,7 @@ def table_rows(batches: Iterable, name: str) -> Iterator[tuple[str, dict]]:
     for batch in batches:
         for row in batch.to_pylist():
             start = row.get("answer_start")
-            if isinstance(start, float):  # how pandas keeps whole numbers in a column with gaps
+            if isinstance(start, float):  # how pandas stores whole numbers in a column with gaps
                 row["answer_start"] = None if math.isnan(start) else int(start) if start.is_integer() else start
             yield f"{name}: row {count}", row
             count += 1
@@ -139,12 +139,12 @@ def open_saved(folder: Path, unnamed: str) -> dict[str, Dataset]:
         for dataset in loaded.values():
             dataset.data.table.validate(full=True)
         return {split: dataset.with_format(None) for split, dataset in loaded.items()}
-    except Exception as error:  # the library raises many kinds for what it finds in these files
+    except Exception as error:  # the library raises many kinds of errors for damaged files
         raise damaged(folder.name, error) from error
 
 
 def check_columns(names: list[str], place: str) -> None:
-    """Raise a ValueError unless the columns of a table can hold examples."""
+    """Raise a ValueError unless a table has the columns of examples."""
     missing = [column for column in _TABLE_COLUMNS if column not in names]
     if "id" in missing and {"qid", "guid"} & set(names):
         missing.remove("id")

@@ -1,5 +1,5 @@
-"""What the course adds to transformers' ``Trainer``: its own order of windows, scores on the way, and errors that say which
-batch failed and how to go on."""
+"""What the course adds to transformers' ``Trainer``: its own order of windows, scores during training, and errors that
+say which batch failed and how to go on."""
 
 import math
 import shutil
@@ -25,7 +25,7 @@ from .sampler import Piece, TrainingOrder
 from .training_bar import TrainingBar
 from .whole_files import checkpoint_size, explain_damage, explain_full_disk
 
-_CHECK_EVERY = 10  # steps between looks at the loss on a GPU, which has to wait for each look
+_CHECK_EVERY = 10  # steps between checks of the loss on a GPU, which has to wait during each check
 _HISTORY = ("step", "epoch", "seconds", "loss", "learning_rate", "grad_norm", "exact_match", "f1")
 
 
@@ -34,8 +34,8 @@ class WindowBatches(Dataset):
 
     Args:
         features: what :func:`qa_helpers.make_features` returned, with labels.
-        tokenizer: pads.
-        multiple: rows are padded to a multiple of it.
+        tokenizer: pads the batches.
+        multiple: rows are padded to a multiple of this many tokens.
     """
 
     def __init__(self, features, tokenizer, multiple: int = 1):
@@ -54,20 +54,21 @@ class WindowBatches(Dataset):
         return {**batch, "weight": torch.tensor(piece.weight)}
 
     def names_of(self, ids: torch.Tensor, mask: torch.Tensor) -> list[str]:
-        """The examples that the windows of a batch are from, found by their tokens: batches themselves carry no names."""
+        """The examples that the windows of a batch are from, found by their tokens, since batches carry no names."""
         wanted = {tuple(row[kept.bool()].tolist()) for row, kept in zip(ids.cpu(), mask.cpu())}
         rows = zip(self.names, self.inputs["input_ids"])
         return list(dict.fromkeys(name for name, row in rows if tuple(row.tolist()) in wanted))
 
 
 class CourseTrainer(Trainer):
-    """The library's trainer, with the course's order of windows and what to do about a loss that is not a number, no memory,
-    a full disk and a damaged checkpoint.
+    """The library's trainer, with the course's order of windows, and with errors that say what to do about a loss that
+    is not a number, too little memory, a full disk or a damaged checkpoint.
 
     Args:
         model, args: as for the library's trainer.
-        windows: to train on, in ``order``; ``max_length``: of the windows, for the advice where memory does not suffice.
-        evaluation: scores the model, as often as ``args`` say and at the end; None never does.
+        windows: the windows to train on, in ``order``; ``max_length``: their greatest length, for the advice if memory
+            runs out.
+        evaluation: scores the model, as often as ``args`` say and at the end; with None it is never scored.
         bar: shows how far the training is.
         callbacks: see :func:`qa_helpers.fine_tune`.
     """
@@ -84,17 +85,17 @@ class CourseTrainer(Trainer):
         callbacks: Sequence[TrainerCallback],
     ):
         tell = [order, bar, UnwrappedForward(), *callbacks]
-        # An evaluation takes the place of the library's own data set: `evaluate` below is all that uses it.
+        # The evaluation is passed in place of a data set: only `evaluate` below uses it.
         super().__init__(model=model, args=args, train_dataset=windows, eval_dataset=evaluation, callbacks=tell,
                          processing_class=windows.tokenizer)  # fmt: skip
         self.remove_callback(PrinterCallback)  # it prints every log entry; the history keeps them instead
         self.order, self.max_length, self.bar = order, max_length, bar
         self.listeners = [callback.on_history for callback in callbacks if hasattr(callback, "on_history")]
-        self.unchecked: list[tuple] = []  # losses that nobody has looked at yet, and their batches
+        self.unchecked: list[tuple] = []  # losses that have not been checked yet, and their batches
         self.begun, self.scores, self.scored_step = time.perf_counter(), None, -1
 
     def train_from(self, checkpoint: Path | None) -> None:
-        """Train from the beginning, or from a checkpoint on."""
+        """Train from the beginning, or continue from a checkpoint."""
         self.begun = time.perf_counter()
         if checkpoint is None:
             self.train()
@@ -103,12 +104,13 @@ class CourseTrainer(Trainer):
         self.begun -= reached.log_history[-1]["seconds"]
         if reached.global_step < reached.max_steps:
             self.train(resume_from_checkpoint=str(checkpoint))
-        else:  # train() would take a step too many
+        else:  # train() would take one step too many
             self._load_from_checkpoint(str(checkpoint))
             self.state = reached
 
     def get_train_dataloader(self) -> DataLoader:
-        # Not prepared by Accelerate, which would deal the batches out among the processes: the order has done that.
+        # Not prepared by Accelerate, which would divide the batches among the processes: the order has already done
+        # that.
         workers = self.args.dataloader_num_workers
         return DataLoader(
             self.train_dataset,
@@ -135,7 +137,7 @@ class CourseTrainer(Trainer):
         return loss
 
     def check_losses(self) -> None:
-        """Raise a ValueError if a loss since the last look is not a finite number."""
+        """Raise a ValueError if a loss since the last check is not a finite number."""
         pending, self.unchecked = self.unchecked, []
         values = torch.stack([loss for _, loss, *_ in pending]).tolist() if pending else []
         for value, (step, _, *batch) in zip(values, pending):
@@ -143,12 +145,13 @@ class CourseTrainer(Trainer):
                 names = ", ".join(map(repr, self.train_dataset.names_of(*batch)))
                 raise ValueError(
                     f"the loss is {value} at step {step}, in a batch of windows of the examples {names}: training diverged, or "
-                    f"one of these is odd. Lower the learning rate (now {self.args.learning_rate:g}) or look at the examples. "
+                    "something is wrong with one of these. Lower the learning rate "
+                    f"(now {self.args.learning_rate:g}) or look at the examples. "
                     f"{self._next_try()}"
                 )
 
     def evaluate(self, *_, **__) -> dict[str, float]:
-        """EM and F1, as a new entry of the history."""
+        """EM and F1, also as a new entry in the history."""
         with self.bar.scoring():
             self.scores, _ = self.eval_dataset.run(self.model)
         self.scored_step = step = self.state.global_step
@@ -161,7 +164,7 @@ class CourseTrainer(Trainer):
         return metrics
 
     def final_scores(self) -> Scores | None:
-        """Scores of the weights that the training has ended with, measured once; None without an evaluation."""
+        """Scores of the final weights, measured once; None without an evaluation."""
         if self.eval_dataset is not None and self.scored_step != self.state.global_step:
             self.evaluate()
         return self.scores
@@ -175,7 +178,7 @@ class CourseTrainer(Trainer):
                 tell(history_of(self.state), self.state.max_steps)
 
     def _save_checkpoint(self, *arguments, **options):
-        self.log({})  # checks the losses, and notes the seconds that a resumed run has behind it
+        self.log({})  # checks the losses, and records the seconds so far for a resumed run
         step = self.state.global_step
         if not all(torch.isfinite(p).all() for p in self.model.parameters()):
             raise ValueError(
@@ -187,7 +190,7 @@ class CourseTrainer(Trainer):
             with explain_full_disk(folder, checkpoint_size(self.model)):
                 super()._save_checkpoint(*arguments, **options)
         except BaseException:
-            shutil.rmtree(folder, ignore_errors=True)  # half of a checkpoint is of no use, and takes the room
+            shutil.rmtree(folder, ignore_errors=True)  # half a checkpoint is of no use, and takes up space
             raise
 
     def _load_from_checkpoint(self, checkpoint, model=None):
@@ -205,29 +208,30 @@ class CourseTrainer(Trainer):
     def _next_try(self) -> str:
         kept = whole_checkpoints(Path(self.args.output_dir))
         if not kept:
-            return "Nothing was saved yet: load the model again before the next try, its weights are spoilt"
+            return "Nothing was saved yet: load the model again before the next try, since its weights are spoilt"
         return (
-            f"{kept[-1].name} is kept until the next try. That one is another run: load the model again (its weights are "
+            f"{kept[-1].name} is kept until the next try, which is another run: load the model again (its weights are "
             "spoilt) and add resume=False (--no-resume)"
         )
 
 
 class UnwrappedForward(TrainerCallback):
-    """Takes the wrapper off again that Accelerate puts around a model's ``forward`` to train it in half precision.
+    """Removes the wrapper that Accelerate puts around a model's ``forward`` to train it in half precision.
 
-    It would stay on the model after training, and scores on the way should be those of what will be saved. ``compute_loss``
-    does the same for the training alone. (Accelerate's ``unwrap_model`` takes transformers' own decorators off, too.)
+    It would stay on the model after training, and scores during training should be those of the model as it will be
+    saved. ``compute_loss`` does the same as the wrapper, but only for training. (Accelerate's ``unwrap_model`` would
+    remove transformers' own decorators, too.)
     """
 
     def on_train_begin(self, args, state, control, model=None, **_):
         original = vars(model).pop("_original_forward", None)
         if original is not None:
             del model.forward
-            if model.forward != original:  # somebody had put another one there before
+            if model.forward != original:  # another one had been set on the model before
                 model.forward = original
 
 
 def history_of(state: TrainerState) -> list[dict]:
-    """The entries of ``FineTuneResult.history``: those that the trainer has logged with a loss or scores."""
+    """The entries of ``FineTuneResult.history``: those logged by the trainer that have a loss or scores."""
     entries = [entry for entry in state.log_history if "loss" in entry or "f1" in entry]
     return [{name: entry[name] for name in _HISTORY if name in entry} for entry in entries]

@@ -1,7 +1,8 @@
-"""What a training says about itself: beforehand how many steps it will take, then how far it is and how long it will take.
+"""What a training run says about its progress: first how many steps it will take, then how far it is and how long it
+will take.
 
-Steps would be a bad measure of time, since they go from long windows to short ones, group by group. So the work is counted
-in tokens.
+Steps are a poor measure of time, since in each group of batches they go from long windows to short ones. So the work is
+counted in tokens.
 """
 
 import math
@@ -20,9 +21,9 @@ from .columns import lengths_of, list_column
 from .progress_bars import bars_shown, close_bar, open_bar, say
 from .sampler import TrainingOrder
 
-SCORING = 1 / 3  # the time that a token takes, to that in training: scoring is the forward pass only
+SCORING = 1 / 3  # time per token, relative to training: scoring is the forward pass only
 TINY = 2e10  # tokens × weights: a few seconds on a laptop
-_STEPS, _SECONDS = 4, 3.0  # that have to pass before the speed is known
+_STEPS, _SECONDS = 4, 3.0  # steps and seconds that have to pass before the speed is known
 _FORMAT = "{desc} |{bar}| {elapsed}"
 
 
@@ -31,9 +32,9 @@ class Plan:
     """The work of a run.
 
     Attributes:
-        line: what is said about it beforehand.
-        tokens: of each step, padding included.
-        scored_after: the steps after which the model is scored; ``scored_tokens``: in the windows of the questions.
+        line: what is printed about it beforehand.
+        tokens: tokens of each step, padding included.
+        scored_after: the steps after which the model is scored; ``scored_tokens``: tokens in the windows to be scored.
     """
 
     line: str
@@ -42,29 +43,29 @@ class Plan:
     scored_tokens: int = 0
 
     def work(self, after: int = 0) -> int:
-        """Tokens to train on after a step."""
+        """Tokens still to train on after a step."""
         return sum(self.tokens[after:])
 
 
 class Estimate:
-    """How long a run will take, pauses for scoring included, from the time that its parts have taken so far.
+    """How long a run will take, including pauses for scoring, estimated from the time that its parts have taken so far.
 
     The first step does not count, since it takes longer than the others. Until the model has been scored once, scoring is
-    taken to cost a third of training on as many tokens.
+    assumed to take a third of the time of training on as many tokens.
 
     Args:
-        plan: of the run; ``after``: the step after which it begins (a resumed run has only the rest before it).
+        plan: the run's plan; ``after``: the step after which it begins (a resumed run has only the rest to do).
     """
 
     def __init__(self, plan: Plan, after: int = 0, clock: Callable[[], float] = time.perf_counter):
         self.plan, self.first, self.step, self.clock = plan, after + 1, after, clock
         self.due = {step for step in plan.scored_after if step > after}
         self.begun = self.last = clock()
-        self.steps = self.scorings = 0  # that have been timed
-        self.tokens = self.training = self.scoring = 0.0  # trained on; seconds of each
+        self.steps = self.scorings = 0  # how many have been timed
+        self.tokens = self.training = self.scoring = 0.0  # tokens trained on; seconds of training and of scoring
 
     def stepped(self, step: int) -> None:
-        """A step has come to its end."""
+        """Record that a step has ended."""
         spent, self.step = self._lap(), step
         if step > self.first:
             self.steps += 1
@@ -72,13 +73,13 @@ class Estimate:
             self.training += spent
 
     def scored(self) -> None:
-        """The model has been scored after the last step."""
+        """Record that the model has been scored after the last step."""
         self.scoring += self._lap()
         self.scorings += 1
         self.due = {step for step in self.due if step > self.step}
 
     def seconds(self) -> tuple[float, float] | None:
-        """(of the whole run, still to come); None as long as there is too little to go by."""
+        """(seconds of the whole run, seconds still to come); None as long as there is too little to go by."""
         if self.steps < _STEPS or self.training < _SECONDS:
             return None
         token = self.training / self.tokens
@@ -92,11 +93,11 @@ class Estimate:
 
 
 class TrainingBar(TrainerCallback):
-    """A bar for a training: ``with TrainingBar(…) as bar: trainer.train()``. It stays when the training is over.
+    """A bar for training: ``with TrainingBar(…) as bar: trainer.train()``. It stays when training is over.
 
     Args:
         shown: as ``FineTuneConfig.progress``.
-        plan: number of steps → what they are; None for a run so short that nothing needs to be said.
+        plan: maps the number of steps to a :class:`Plan`, or to None if the run is so short that it needs no bar.
     """
 
     def __init__(
@@ -122,7 +123,7 @@ class TrainingBar(TrainerCallback):
         if plan is None:
             return
         begun, self.steps = state.global_step, state.max_steps
-        say(plan.line + (f", going on after step {begun:,}" if begun else ""))
+        say(plan.line + (f", continuing after step {begun:,}" if begun else ""))
         self.estimate = Estimate(plan, begun, self.clock)
         options = {"dynamic_ncols": True, "mininterval": 0.5, "miniters": 1, "bar_format": _FORMAT}
         self.bar = open_bar(total=plan.work(begun), desc=self._description(), **options)
@@ -140,7 +141,7 @@ class TrainingBar(TrainerCallback):
 
     @contextmanager
     def scoring(self) -> Iterator[None]:
-        """In the block the model is scored."""
+        """Shows that the model is scored within the block."""
         if self.bar is None:
             yield
             return
@@ -162,7 +163,7 @@ class TrainingBar(TrainerCallback):
 def plan_training(
     steps: int, config, order: TrainingOrder, model: nn.Module, evaluation: Evaluation | None
 ) -> Plan | None:
-    """The plan of a fine-tuning run of so many steps, with a ``FineTuneConfig``; None for one that takes a moment."""
+    """The plan of a fine-tuning run of ``steps`` steps with a ``FineTuneConfig``; None if it takes only a moment."""
     questions = len(evaluation.examples) if evaluation else 0
     scored_tokens = (
         int(lengths_of(list_column(evaluation.features, "input_ids")).sum()) if evaluation and evaluation.windows else 0
@@ -197,7 +198,7 @@ def _count(number: int, thing: str) -> str:
 
 
 def roughly(seconds: float) -> str:
-    """A time as one says it: "about 40 seconds", "about 1.5 minutes", "about 6 minutes", "about 2 hours"."""
+    """A duration in words: "about 40 seconds", "about 1.5 minutes", "about 6 minutes", "about 2 hours"."""
     if seconds <= 50:
         return f"about {max(1, math.ceil(seconds / 10)) * 10} seconds"
     if seconds < 90 * 60:

@@ -1,8 +1,8 @@
 """Outputs that are either whole or absent: written under a temporary name, then renamed.
 
-A process that is killed while it writes can leave its temporary file or folder behind (``.NAME.….part``, hidden, beside
-the output); it is in nobody's way, and may be deleted. A folder that is replaced stands aside as ``.NAME.….old/old`` for
-the moment between two renamings; only a process killed in that very moment leaves it there.
+A process that is killed while it writes can leave its temporary file or folder behind (``.NAME.….part``, hidden, next
+to the output); it does no harm and may be deleted. A folder that is being replaced is called ``.NAME.….old/old`` for
+the moment between two renamings; only a process killed at that very moment leaves it there.
 """
 
 import errno
@@ -13,16 +13,16 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk full, quota used up, larger than files may be
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)  # disk full, quota used up, file too large
 
 
 @contextmanager
 def whole_file(path: str | Path, needed: int | None = None) -> Iterator[Path]:
-    """Yield a temporary path beside ``path``; rename it to ``path`` when the block ends well, remove it otherwise.
+    """Yield a temporary path next to ``path``; rename it to ``path`` if the block succeeds, remove it otherwise.
 
     Args:
         path: where the file goes.
-        needed: bytes that it will have, if known, for the message where there is no room.
+        needed: bytes that it will have, if known, for the message if there is no room.
 
     Raises:
         ValueError: the disk is full; an older file at ``path`` is untouched.
@@ -50,13 +50,13 @@ def write_whole(path: str | Path, text: str) -> None:
 
 @contextmanager
 def whole_folder(path: str | Path, needed: int | None = None) -> Iterator[Path]:
-    """Yield a temporary folder beside ``path``; it takes the place of ``path`` when the block ends well.
+    """Yield a temporary folder next to ``path``; it takes the place of ``path`` if the block succeeds.
 
     An older folder at ``path`` is kept until the new one is complete.
 
     Args:
         path: where the folder goes.
-        needed: bytes that its files will have, if known, for the message where there is no room.
+        needed: bytes that its files will have, if known, for the message if there is no room.
 
     Raises:
         ValueError: the disk is full; an older folder at ``path`` is untouched.
@@ -101,7 +101,7 @@ def explain_full_disk(path: Path, needed: int | None = None, partial: Path | Non
         )
         raise ValueError(
             f"{path} could not be written: {size}, and {path.parent} has no room for them (its disk is full, or a quota "
-            "or limit is reached). Free some space or name another place; what was there before is as it was"
+            "or limit is reached). Free some space or name another place; what was there before is unchanged"
         ) from error
 
 
@@ -110,7 +110,7 @@ def explain_damage(checkpoint: str | Path | None) -> Iterator[None]:
     """Turn the libraries' several errors on a damaged file of a run's checkpoint into one ValueError."""
     try:
         yield
-    except Exception as error:  # of safetensors, pickle, zipfile, torch
+    except Exception as error:  # errors of safetensors, pickle, zipfile, torch
         told = (str(error).strip() or type(error).__name__).splitlines()[0][:200]
         raise ValueError(
             f"{checkpoint} is damaged ({told}): delete this folder to go on from the checkpoint before it, or start over "
@@ -132,7 +132,7 @@ def require_space(path: str | Path, needed: int, what: str) -> None:
 
 
 def checkpoint_size(model) -> int:
-    """Bytes of a checkpoint: the weights, and AdamW's two numbers for each that is trained."""
+    """Bytes of a checkpoint: the weights, and AdamW's two numbers for each trainable one."""
     return model_size(model) + 2 * sum(p.numel() * p.element_size() for p in model.parameters() if p.requires_grad)
 
 
@@ -142,12 +142,12 @@ def model_size(model) -> int:
 
 
 def require_space_for_run(model, output_dir: str | Path, checkpoints: Path | None) -> None:
-    """Raise a ValueError before a run starts that its disk has no room for.
+    """Raise a ValueError if the disk has no room for a run that is about to start.
 
     Args:
-        model: to be saved in ``output_dir``.
-        checkpoints: the folder that checkpoints go to; None where there will be none. The library removes the oldest
-            of two after the new one is written, so there are three for a moment.
+        model: the model that will be saved in ``output_dir``.
+        checkpoints: the folder for checkpoints; None if there will be none. The library keeps two and removes the older
+            one after a new one is written, so there are three for a moment.
     """
     if checkpoints is None:
         require_space(output_dir, model_size(model), "the model")
@@ -157,7 +157,7 @@ def require_space_for_run(model, output_dir: str | Path, checkpoints: Path | Non
 
 
 def is_full_disk(error: BaseException) -> bool:
-    """Whether an error, of whatever library, says that there is no room to write."""
+    """Whether an error, from any library, says that there is no room to write."""
     if isinstance(error, OSError):
         return error.errno in _NO_ROOM
     told = str(error)
@@ -167,7 +167,7 @@ def is_full_disk(error: BaseException) -> bool:
 
 
 def in_megabytes(size: int) -> str:
-    """``1.5 MB``; small sizes do not become 0."""
+    """``1.5 MB``; small sizes are given in kB, so that they do not become 0."""
     return f"{size / 1e6:,.1f} MB" if size >= 50_000 else f"{size / 1e3:,.1f} kB"
 
 

@@ -1,4 +1,4 @@
-"""Looks the corpus assets over: a fault is told with its file, its fact and the line of text, for whoever wrote it."""
+"""Checks the corpus assets and reports each fault with file, fact and line of text, for whoever wrote it."""
 
 import re
 from collections import Counter
@@ -27,7 +27,7 @@ def faults(folder: Path, kinds: list[str] | None = None) -> list[str]:
             continue
         faults_here = [f"{path.name}: {fault}" for fault in _kind_faults(raw)]
         if not faults_here:
-            try:  # what is left to go wrong is in the shared asides of values.yaml
+            try:  # the only faults left are in the shared asides of values.yaml
                 Kind.read(path.name, raw, shared)
             except ValueError as error:
                 faults_here.append(str(error))
@@ -47,7 +47,7 @@ def _kind_faults(raw: dict) -> list[str]:
         found.append(f"facts: {len(facts)} facts, at least 8 are needed")
 
     def lines(where, texts, least=0, known=facts):
-        """Parsed lines; faults that any line may have go to ``found``."""
+        """Parse lines; faults that any kind of line may have are added to ``found``."""
         texts = texts or []
         if len(texts) < least:
             found.append(f"{where}: {len(texts)} lines, at least {least} are needed")
@@ -84,7 +84,7 @@ def _kind_faults(raw: dict) -> list[str]:
         if spec["value"] == "choice":
             for line in lines(f"{fact}.options", spec.get("options"), AT_LEAST["options"], {}):
                 if OPEN in line.pieces and line.pieces[0] is not OPEN and line.pieces[-1] is not CLOSE:
-                    found.append(f"{fact}.options: brackets must stand at the beginning or the end: {line.text!r}")
+                    found.append(f"{fact}.options: brackets must be at the beginning or the end: {line.text!r}")
         for line in prose(f"{fact}.phrasings", spec.get("phrasings"), AT_LEAST["phrasings"]):
             if fact not in line.states:
                 found.append(f"{fact}.phrasings: lacks {{{fact}}}: {line.text!r}")
@@ -112,7 +112,7 @@ def _line_faults(line, facts: dict) -> list[str]:
         if isinstance(before, str) and isinstance(piece, Slot) and _GENDERED.search(before):
             spec = facts.get(piece.key, {}) if piece.role == "fact" else {}
             if "gender" not in spec and not piece.part:
-                found.append("a title for one gender before a person of either")
+                found.append("a title for one gender before a person of either gender")
         if piece is OPEN and after is CLOSE:
             found.append("empty brackets")
     return found

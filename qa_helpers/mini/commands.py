@@ -14,14 +14,14 @@ from ..engine.processes import speaker
 
 def compare(
     output_file: Annotated[
-        Path, typer.Option(help="JSON with a row per run. Runs it holds already are not repeated.")
+        Path, typer.Option(help="JSON with a row per run. Runs that are already in it are not repeated.")
     ] = Path("runs/family_scores.json"),
     families: Annotated[str, typer.Option(help="all, or some of bert,distilbert,roberta,albert,deberta.")] = "all",
     seeds: Annotated[int, typer.Option(help="Runs per family.")] = 5,
     steps: Annotated[int, typer.Option(help="Optimizer steps of 16 windows in each run.")] = 500,
     limit: Annotated[int | None, typer.Option(help="Use only the first N examples of each split.")] = None,
 ):
-    """Fine-tune the small encoders of all families, several times each, and keep EM, F1 and time (lesson 08)."""
+    """Fine-tune the small encoders of all families, several times each, and record EM, F1 and time (lesson 08)."""
     from .comparison import CompareSettings, compare_families
 
     names = None if families == "all" else [name.strip() for name in families.split(",")]
@@ -31,11 +31,11 @@ def compare(
 
 
 def corpus(
-    output_dir: Annotated[Path, typer.Option(help="Where train-v….json and dev-v….json go.")],
+    output_dir: Annotated[Path, typer.Option(help="Folder for train-v….json and dev-v….json.")],
     version: Annotated[str, typer.Option(help="1.1, or 2.0 with unanswerable questions.")] = "1.1",
     examples: Annotated[int, typer.Option(help="Training examples.")] = 6000,
     validation_examples: Annotated[int, typer.Option(help="Validation examples.")] = 1000,
-    seed: Annotated[int, typer.Option(help="Another seed, another gazetteer.")] = 2026,
+    seed: Annotated[int, typer.Option(help="Another seed gives another gazetteer.")] = 2026,
 ):
     """Write the embedded corpus as SQuAD 1.1 or 2.0 JSON."""
     from .corpus import write_corpus
@@ -45,17 +45,17 @@ def corpus(
 
 
 def pretrain(
-    output_dir: Annotated[Path, typer.Option(help="Where the encoder and its tokenizer go.")],
+    output_dir: Annotated[Path, typer.Option(help="Folder for the encoder and its tokenizer.")],
     family: Annotated[str, typer.Option(help="bert, distilbert, roberta, albert or deberta.")] = "bert",
-    share: Annotated[float, typer.Option(help="Do only this share of the steps (1 is what is shipped).")] = 1.0,
+    share: Annotated[float, typer.Option(help="Run only this share of the steps (1 for what is shipped).")] = 1.0,
     start_from: Annotated[
-        Path | None, typer.Option(help="An encoder made before: go on with its last stage, from its weights.")
+        Path | None, typer.Option(help="An encoder made before: start from its weights and run only the last stage.")
     ] = None,
-    seed: Annotated[int, typer.Option(help="Of weights, masks and order.")] = 0,
+    seed: Annotated[int, typer.Option(help="Seed for weights, masks and order.")] = 0,
 ):
     """Pretrain a small encoder by masked language modelling on corpus passages (minutes on two cores).
 
-    A run that is cut off leaves nothing in output-dir, and starts over when it is repeated.
+    An interrupted run leaves nothing in output-dir, and starts over when it is repeated.
     """
     from .pretraining import PretrainConfig
     from .pretraining import pretrain as run

@@ -1,7 +1,7 @@
-"""Comparing the families: the same fine-tuning for each, seed by seed, and what is known of the real checkpoints.
+"""Comparing the families: the same fine-tuning for each, seed by seed, and what is known about the real checkpoints.
 
-``qa-helpers compare`` writes the file that lesson 08 reads, a run at a time: an interrupted comparison goes on where it
-stopped.
+``qa-helpers compare`` writes the file that lesson 08 reads, one run at a time, so an interrupted comparison continues
+where it stopped.
 """
 
 import hashlib
@@ -70,9 +70,9 @@ class CompareSettings:
     """What all runs of a comparison have in common.
 
     Attributes:
-        source: examples, as in :func:`qa_helpers.load_squad`; ``limit``: only the first of each split (None: all).
+        source: examples, as in :func:`qa_helpers.load_squad`; ``limit``: use only this many of each split (None: all).
         steps: optimizer steps of ``batch_size`` windows; ``learning_rate``: its peak.
-        max_length, stride: tokens per window and shared between windows.
+        max_length, stride: tokens per window, and tokens that neighbouring windows share.
     """
 
     source: str = "mini"
@@ -93,27 +93,28 @@ def compare_families(
 ) -> list[dict]:
     """Fine-tune the small encoders of several families with several seeds, and keep their scores.
 
-    Every run computes on one thread, and its time is the processor's, so that other work on the machine neither changes
-    the scores nor, by much, the times. Two commands with different ``families`` may fill one file side by side.
+    Every run computes on one thread, and processor time is measured, so that other work on the machine does not change
+    the scores and hardly changes the times. Two commands with different ``families`` may fill one file at the same
+    time.
 
     Args:
-        output_file: JSON, written anew after every run. Runs that it holds already are not repeated.
+        output_file: JSON, rewritten after every run. Runs that are already in it are not repeated.
         families: ``"bert"``, ``"distilbert"``, ``"roberta"``, ``"albert"``, ``"deberta"``; None takes all five.
-        seeds: runs per family, with seeds 0, 1, …: of the new head's weights and of the order of the windows.
+        seeds: runs per family, with seeds 0, 1, … for the new head's weights and the order of the windows.
         settings: see :class:`CompareSettings`.
         report: called with a line about each run when it is done.
 
     Returns:
         All runs in the file: dicts with ``family``, ``seed``, ``exact_match`` and ``f1`` (0..100, on the whole
-        validation split), ``seconds`` (of processor time in training; on a GPU those of the clock), ``threads`` (that
-        PyTorch computed with).
+        validation split), ``seconds`` (processor time of training; on a GPU, wall-clock time), ``threads`` (that
+        PyTorch used).
 
     Raises:
-        ValueError: an unknown family, or a file that holds runs of other settings or other encoders.
+        ValueError: an unknown family, or a file that contains runs with other settings or other encoders.
     """
     settings = settings or CompareSettings()
     if seeds < 1:
-        raise ValueError(f"seeds counts runs per family and starts at 1, got {seeds}")
+        raise ValueError(f"seeds is the number of runs per family and must be at least 1, got {seeds}")
     chosen = [_family(name) for name in families] if families else list(FAMILIES.values())
     output_file = Path(output_file)
     encoders = {family.name: _fingerprint(family.mini) for family in chosen}
@@ -122,7 +123,7 @@ def compare_families(
     data = load_squad(settings.source)
     if settings.limit:
         data = {split: rows.select(range(min(settings.limit, len(rows)))) for split, rows in data.items()}
-    for seed in range(seeds):  # a seed at a time, so that an interrupted comparison has all families alike
+    for seed in range(seeds):  # seed by seed, so that an interrupted comparison treats all families alike
         for family in chosen:
             if (family.name, seed) not in done:
                 run = _run(family, seed, settings, data)
@@ -146,7 +147,7 @@ def family_scores(path: str | Path = SHIPPED_SCORES) -> tuple[pd.DataFrame, Comp
     """
     path = Path(path)
     if not path.is_file():
-        raise ValueError(f"{path.name} is not there; make it: qa-helpers compare --output-file {path.name}")
+        raise ValueError(f"{path.name} does not exist; make it with: qa-helpers compare --output-file {path.name}")
     record = json.loads(path.read_text(encoding="utf-8"))
     order = {family.name: place for place, family in enumerate(FAMILIES.values())}
     runs = pd.DataFrame(record["runs"])
@@ -165,7 +166,7 @@ def known_scores(course) -> str:
     """
     family = family_of(course.checkpoint)
     if family is None:
-        return "For an encoder of this kind the course knows no figures."
+        return "The course has no figures for an encoder of this kind."
     if course.is_mini:
         runs, settings = family_scores()
         own = runs[runs["family"] == family.name]
@@ -181,27 +182,27 @@ def known_scores(course) -> str:
 
 
 def hub_answers(seconds: float = 5.0) -> bool:
-    """Whether the Hugging Face hub can be reached. One question with a limit: without it, the libraries try again and
-    again, for minutes, for each file."""
+    """Whether the Hugging Face hub can be reached: one request with a time limit. The libraries alone would retry for
+    minutes, for each file."""
     if constants.HF_HUB_OFFLINE:
         return False
     try:
         return get_session().head(constants.ENDPOINT, timeout=seconds).status_code < 500
-    except Exception:  # the kinds differ with the library below: no name found, refused, too slow, a proxy's answer
+    except Exception:  # which errors depends on the library below: no name found, refused, too slow, a proxy's answer
         return False
 
 
 def choose_checkpoints(course) -> tuple[dict[str, str], list[str]]:
     """A checkpoint of every family for a course.
 
-    With an embedded source these are the small encoders. Otherwise the course's own checkpoint stands for its family,
-    and the other families have theirs from the hub; where one cannot be loaded, its small encoder takes its place.
+    With an embedded source these are the small encoders. Otherwise the course's own checkpoint represents its family,
+    and the other families use theirs from the hub; if one cannot be loaded, its small encoder takes its place.
 
     Args:
         course: what :func:`qa_helpers.setup` returned.
 
     Returns:
-        (family's name → checkpoint, names of the families whose small encoder had to take the place).
+        (family's name → checkpoint, names of the families that use their small encoder instead).
 
     Raises:
         ValueError: the course's checkpoint cannot be loaded.
@@ -228,7 +229,7 @@ def _is_loadable(checkpoint: str, hub_is_reachable: bool) -> bool:
 
 
 def real_sized(family: str) -> PreTrainedModel:
-    """The architecture of a family's real checkpoint, with shapes but without numbers (PyTorch's "meta" device).
+    """The architecture of a family's real checkpoint, with shapes but without weights (on PyTorch's "meta" device).
 
     Args:
         family: its name, as in ``FAMILIES``: "BERT", "DistilBERT", "RoBERTa", "ALBERT" or "DeBERTa".
@@ -239,7 +240,7 @@ def real_sized(family: str) -> PreTrainedModel:
 
 
 class _Stopwatch(TrainerCallback):
-    """Seconds from the first step to the last: the processor's, or the clock's where a GPU does the work."""
+    """Measures the seconds from the first step to the last: processor time, or wall-clock time on a GPU."""
 
     def __init__(self):
         self.now = time.perf_counter if torch.cuda.is_available() else time.process_time
@@ -261,7 +262,7 @@ def _run(family: Family, seed: int, settings: CompareSettings, data) -> dict:
         max_length=settings.max_length,
         stride=settings.stride,
         seed=seed,
-        align_to_words=True,  # small vocabularies cut names that they have not seen
+        align_to_words=True,  # small vocabularies split names that they have not seen
     )
     watch, usual = _Stopwatch(), torch.get_num_threads()
     torch.set_num_threads(1)
@@ -292,7 +293,7 @@ def _fingerprint(checkpoint: str) -> str:
 
 
 def _read(path: Path, settings: CompareSettings, encoders: dict[str, str]) -> dict:
-    """The file so far, or an empty record; it must be of the same settings and encoders."""
+    """The file so far, or an empty record; it must have the same settings and encoders."""
     if not path.is_file():
         return {"settings": asdict(settings), "encoders": {}, "runs": []}
     record = json.loads(path.read_text(encoding="utf-8"))
@@ -300,6 +301,6 @@ def _read(path: Path, settings: CompareSettings, encoders: dict[str, str]) -> di
     changed += sorted(name for name, value in encoders.items() if record["encoders"].get(name, value) != value)
     if changed:
         raise ValueError(
-            f"{path.name} holds runs made with another {', '.join(changed)}: remove it to begin anew, or name another file"
+            f"{path.name} holds runs that differ in {', '.join(changed)}: remove it to start over, or name another file"
         )
     return record

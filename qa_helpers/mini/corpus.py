@@ -1,11 +1,11 @@
 """The mini corpus: a fictional gazetteer in SQuAD's shape, built from a seed.
 
 Every name, date and fact is invented, so a right answer can only come from reading. The prose comes from
-``assets/corpus/*.yaml``, one file per kind of entry, which anybody can extend without programming; ``grammar.py``
-says what those lines mean. Entities are disjoint between the splits: a name belongs to train or validation by a digest
-of the name alone.
+``assets/corpus/*.yaml``, one file per kind of entry, which anybody can extend without programming; ``grammar.py`` says
+what those lines mean. No entity occurs in both splits: a digest of its name alone decides whether it belongs to train
+or validation.
 
-``python -m qa_helpers.mini.corpus --kind bridge --count 3`` prints samples, ``--check`` looks the assets over.
+``python -m qa_helpers.mini.corpus --kind bridge --count 3`` prints samples, ``--check`` checks the assets.
 """
 
 import argparse
@@ -22,8 +22,8 @@ from .fact_values import Pools, side_of
 from .grammar import ASSETS, Entry, Kind
 
 QUESTIONS_PER_CONTEXT = (3, 4, 4, 5)
-LONG_SHARE = 1 / 7  # contexts made of several entries
-UNANSWERABLE_SHARE = 0.35  # a third in the end, for an entry that states all its facts leaves none to ask for
+LONG_SHARE = 1 / 7  # share of contexts made of several entries
+UNANSWERABLE_SHARE = 0.35  # about a third in the end, since an entry that states all its facts leaves none to ask about
 
 
 # ---------------------------------------------------------------------------------------------------------------------
@@ -46,7 +46,7 @@ class _Gazetteer:
     def _entry(self, kind: Kind, taken: set, used: set) -> Entry:
         for _ in range(2000):
             name = self._name(kind)
-            bare = name.removeprefix("the ")  # "the Varn Garden" and "Varn Garden" would be one to the reader
+            bare = name.removeprefix("the ")  # "the Varn Garden" and "Varn Garden" would be the same to the reader
             if bare not in self.names and side_of(bare) == self.split:
                 self.names.add(bare)
                 return Entry(kind, name, self.pools, self.rng, taken, used)
@@ -84,7 +84,7 @@ class _Gazetteer:
         return title[0].upper() + title[1:], text, entries
 
     def examples(self, unanswerable: bool):
-        """Examples without end, about four to a context."""
+        """An endless supply of examples, about four per context."""
         rng = self.rng
         while True:
             title, context, entries = self.context()
@@ -137,8 +137,8 @@ def build_corpus(
     An example is ``{"id", "title", "context", "question", "answers": {"text": [...], "answer_start": [...]}}``;
     ``answer_start`` counts characters of ``context``. Train examples carry one answer, validation examples three
     annotators'. With ``unanswerable`` (the SQuAD 2.0 shape) about a third have empty lists: the context is about the
-    right thing but does not say. The same arguments give the same corpus on every machine, and a smaller corpus is the
-    beginning of a larger one. ``assets`` is another folder of asset files.
+    right thing but does not contain the answer. The same arguments give the same corpus on every machine, and a smaller
+    corpus is the beginning of a larger one. ``assets`` is another folder of asset files.
 
     Raises:
         ValueError: for a negative count, or assets that cannot be read (the message names file and line of text).
@@ -161,7 +161,7 @@ def passages(count: int, seed: int = 2026, split: str = "train", assets: str | P
 
 
 def retellings(count: int, seed: int = 2026, assets: str | Path = ASSETS) -> list[dict]:
-    """Passages, each with one of its facts told again in other words: reading matter for pretraining.
+    """Passages, each with one of its facts told again in other words, as text for pretraining.
 
     Returns ``count`` rows ``{"context", "start", "end", "sentence", "sentence_start", "sentence_end"}``: characters
     [start, end) of the context and of the sentence hold the same value. No questions; train entities only.
@@ -221,7 +221,7 @@ def write_corpus(
 
 
 def check_assets(assets: str | Path = ASSETS, kinds: list[str] | None = None) -> None:
-    """Look every asset line over; ``ValueError`` lists each fault with its file, fact and line of text."""
+    """Check every asset line; the ``ValueError`` lists each fault with its file, fact and line of text."""
     from .check_assets import faults
 
     found = faults(Path(assets), kinds)

@@ -30,7 +30,7 @@ def in_words(number: int) -> str:
 
 
 def side_of(name: str) -> str:
-    """The split a proper name belongs to. A digest of the name alone decides, so it holds at any size and seed."""
+    """The split a proper name belongs to. A digest of the name alone decides, at any corpus size and seed."""
     return "validation" if zlib.crc32(name.encode()) % 4 == 0 else "train"
 
 
@@ -41,9 +41,9 @@ class Value:
     text: str
     kind: str
     spans: list = field(default_factory=list)
-    number: float = 0  # the year of a date; what a number says, so that two facts do not share it
+    number: float = 0  # the year of a date or the value of a quantity, so that two facts do not share it
     pronouns: tuple = ()  # he, his, him
-    plain: "Value | None" = None  # a person without title
+    plain: "Value | None" = None  # a person without the title
 
     def __post_init__(self):
         if not self.spans:
@@ -64,7 +64,7 @@ class Value:
 
 
 class Pools:
-    """Name parts and lists of ``values.yaml``, seen from one split, and the drawing of values from them."""
+    """Draws values for one split from the name parts and lists of ``values.yaml``."""
 
     def __init__(self, lists: dict, split: str):
         self.lists, self.split = lists, split
@@ -77,7 +77,7 @@ class Pools:
 
     def _invent(self, rng: Random, flavours: dict, kind: str) -> Value:
         names = list(flavours)
-        while True:  # one name in two to four belongs to this split
+        while True:  # until a name belongs to this split
             flavour = flavours[rng.choice(names)]
             stem, ending = rng.choice(flavour["stems"]), rng.choice(flavour["endings"])
             name = stem + ending[1:] if ending and stem[-1] == ending[0] else stem + ending
@@ -173,7 +173,8 @@ class Pools:
         text = f"{before}{number}{unit}"
         spans = [(0, len(text))]
         if kind != "duration" and (unit.strip() or before):  # "48" for "48 metres", as SQuAD's annotators do
-            # "£" and "€" stay: BERT's tokenizer does not part them from the number, so no label could leave them out.
+            # "£" and "€" are kept: BERT's tokenizer does not separate them from the number, so no label could leave
+            # them out.
             spans.append((0, len(before) + len(number)))
         return Value(text, kind, spans, number=value)
 
@@ -233,7 +234,7 @@ class Pools:
 
 
 def _rounded(rng: Random, low: int, high: int) -> int:
-    """A whole number; small ones more often than a flat draw would give, large ones usually round."""
+    """A whole number; small ones are more frequent than in a uniform draw, and large ones are usually round."""
     if high > 20 * max(low, 1):
         low_digits, high_digits = len(str(max(low, 1))), len(str(high))
         digits = rng.randint(low_digits, high_digits)

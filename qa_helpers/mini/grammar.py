@@ -16,7 +16,7 @@ import yaml
 from .fact_values import DATED, PERSON_PARTS, TYPES, Pools, Value
 
 ASSETS = Path(__file__).parent / "assets" / "corpus"
-LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser is ten times faster where it is built
+LOADER = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # the C parser, if it is available, is ten times faster
 
 # ---------------------------------------------------------------------------------------------------------------------
 # Templates: one asset line, read once
@@ -29,13 +29,13 @@ _OTHER = re.compile(r"other ([a-z ]+?)(?: (before|after) ([a-z_]+))?(?: ([A-Z]))
 
 @dataclass(frozen=True)
 class Slot:
-    """What stands in braces: ``{founder.surname}`` is ``Slot("fact", "founder", "surname")``."""
+    """The content of a pair of braces: ``{founder.surname}`` is ``Slot("fact", "founder", "surname")``."""
 
     role: str  # name | it | its | fact | other | value
     key: str = ""  # the fact or the value type
     part: str = ""  # surname, he, his, him, year
     when: str = ""  # before | after
-    anchor: str = ""  # the fact that `when` speaks of
+    anchor: str = ""  # the fact that `when` refers to
     label: str = ""
 
 
@@ -46,13 +46,13 @@ class Template:
     text: str
     pieces: tuple
     states: frozenset  # facts given in full
-    needs: frozenset  # facts only alluded to ({founder.surname}): somebody must have stated them before
+    needs: frozenset  # facts only alluded to ({founder.surname}): an earlier sentence must have stated them
     named: bool  # holds {name}
     start: str  # the first word, to keep neighbouring sentences from starting alike
 
 
 def parse(text: str, facts: dict, lists: dict = (), where: str = "") -> Template:
-    """Cut ``text`` at its slots and brackets; ``ValueError`` naming ``where`` for a slot nobody can fill."""
+    """Cut ``text`` at its slots and brackets; a ``ValueError`` names ``where`` for a slot that cannot be filled."""
     text = re.sub(r"(?<=[\w}])'(?=\w)|(?<=s)'(?= )", "’", str(text))
     pieces, depth = [], 0
     for token in _TOKEN.split(text):
@@ -178,7 +178,7 @@ def load(folder: Path) -> tuple[dict, list[Kind]]:
 
 
 # ---------------------------------------------------------------------------------------------------------------------
-# An entry, told
+# Telling an entry
 # ---------------------------------------------------------------------------------------------------------------------
 
 _AGREES = re.compile(r"(?:^|(?<=[\s“(—–-]))(an?|in|on|the) $", re.IGNORECASE)
@@ -195,7 +195,7 @@ _ARTICLE_BEFORE_RIVER = re.compile(r"\b(the|river) $", re.IGNORECASE)
 
 
 class Entry:
-    """One entry being told: who it is, its facts, and what the text has said so far.
+    """One entry while it is being told: its name, its facts, and what the text has said so far.
 
     ``text`` is the prose; ``stated`` maps a fact to the (start, end) spans in ``text`` that answer a question about it,
     the usual one first.
@@ -203,8 +203,8 @@ class Entry:
 
     def __init__(self, kind: Kind, name: str, pools: Pools, rng: Random, taken: set, used: set):
         self.kind, self.name, self.pools, self.rng = kind, name, pools, rng
-        self.taken, self.used = taken, used  # values and lines that the whole context has used
-        taken |= set(_FAMILY.findall(name))  # nobody in the entry bears the name of the entry
+        self.taken, self.used = taken, used  # values and lines already used anywhere in the context
+        taken |= set(_FAMILY.findall(name))  # no person in the entry has the same name as the entry
         self.values: dict[str, Value] = {}
         for fact in kind.facts:
             self._draw_fact(fact)
@@ -258,7 +258,7 @@ class Entry:
         return value
 
     def _other(self, slot: Slot, template: Template) -> Value:
-        """A distractor, of the size of a fact it could be taken for: one in the same sentence if there is one."""
+        """A distractor in the range of a fact that it could be mistaken for, preferably one in the same sentence."""
         facts = sorted(self.kind.facts, key=lambda fact: fact not in template.states)
         specs = (self.kind.facts[fact] for fact in facts)
         spec = next((spec for spec in specs if spec["value"] == slot.key and "after" not in spec), {})
@@ -377,12 +377,12 @@ class Entry:
         if template.start in ("it", "its", "name"):
             self.focus = 0.62
         elif "it" in roles or "its" in roles or "name" in roles:
-            self.focus = 0.3  # the sentence was about it, but began with something else
+            self.focus = 0.3  # the sentence was about the entry, but began with something else
         else:
             self.focus, self.run = 0.0, 0
 
     def retell(self, fact: str) -> tuple[str, tuple[int, int]] | None:
-        """A fact of this entry once more, in other words and by its full name: (sentence, the value's start and end)."""
+        """State a fact again, in other words and with the entry's full name: (sentence, the value's start and end)."""
         lines = [line for line in self.kind.phrasings[fact] if line.states == {fact} and not line.needs]
         lines = [line for line in lines if line.text not in self.used]
         if not lines:
@@ -393,7 +393,7 @@ class Entry:
         return sentence, spans[fact][0]
 
     def pick(self, templates: list[Template]) -> Template:
-        """One of ``templates``, rather one that is new here and does not start as the last sentence did."""
+        """One of ``templates``, preferably one that is new here and does not start like the last sentence."""
         for _ in range(4):
             template = self.rng.choice(templates)
             if template.text not in self.used and template.start != self.last_start:
@@ -401,7 +401,7 @@ class Entry:
         return template
 
     def tell(self, count: int, asides: int):
-        """Write the entry: an opening, about ``count`` facts in a loose order of file, and ``asides`` between them."""
+        """Write the entry: an opening, about ``count`` facts roughly in the file's order, ``asides`` between them."""
         rng, kind = self.rng, self.kind
         order = {fact: index + rng.gauss(0, 1.3) for index, fact in enumerate(kind.facts)}
         todo = sorted(rng.sample(list(kind.facts), min(count, len(kind.facts))), key=order.get)

@@ -1,7 +1,7 @@
-"""Notes: short texts of the kinds that people have (a lease, a recipe, minutes, a timetable), with questions about them.
+"""Notes: short texts of everyday kinds (a lease, a recipe, minutes, a timetable), with questions about them.
 
-They are written whole, by hand, in ``assets/notes/*.yaml``, one file per kind; somebody who does not program can add to
-them. An entry looks like this::
+They are written by hand in ``assets/notes/*.yaml``, one file per kind, and can be extended without programming. An
+entry looks like this::
 
     - title: The flat in Millbrook Lane
       text: |
@@ -12,16 +12,16 @@ them. An entry looks like this::
           answer: Dorothy Hale
         - ask: ["How high is the rent?", "What does the tenant pay each month?"]
           answer: £940
-          also: [£940 a month]            # what another fair annotator might mark
+          also: [£940 a month]            # what other annotators might also mark
         - ask: ["How large is the garden?"]
           answer: null                    # the text does not say
         - ask: ["When must the tenant leave?"]
           answer: 31 August
-          in: until 31 August             # where the answer's text occurs more than once: the place that is meant
+          in: until 31 August             # if the answer's text occurs more than once: the place that is meant
 
-``vary`` names what may be exchanged for other values in copies of the entry, so that a model has to read: a person (``female``
-or ``male``; surname and first name follow), a ``town``, ``street``, ``company``, ``river``, ``weekday``, ``month``, ``date``,
-or a ``number``, whose digits change while its form stays.
+``vary`` lists what may be replaced by other values in copies of the entry, so that a model has to read: a person
+(``female`` or ``male``; surname and first name are replaced, too), a ``town``, ``street``, ``company``, ``river``,
+``weekday``, ``month``, ``date``, or a ``number``, whose digits change while its form stays the same.
 
 ``python -m qa_helpers.mini.notes`` checks the files and prints what they hold.
 """
@@ -42,7 +42,7 @@ from .grammar import LOADER
 
 NOTES = CORPUS.parent / "notes"
 KINDS_OF_VALUE = {"female", "male", "town", "street", "company", "river", "weekday", "month", "date", "number"}
-COPIES = 2  # of each training entry, with other values, beside the entry as it is written
+COPIES = 2  # of each training entry, with other values, in addition to the entry as it is written
 _ENTRY, _QUESTION = {"title", "text", "vary", "questions"}, {"ask", "answer", "also", "in"}
 
 
@@ -68,7 +68,7 @@ def read_notes(folder: str | Path = NOTES) -> list[Note]:
     """All entries of a folder's files, in order.
 
     Raises:
-        ValueError: a file cannot be read, or an answer is not in its text; names file, entry and question.
+        ValueError: a file cannot be read, or an answer is not in its text; the message names file, entry and question.
     """
     return [note for path in sorted(Path(folder).glob("*.yaml")) for note in _read_file(path)]
 
@@ -79,7 +79,7 @@ def _read_file(path: Path) -> Iterator[Note]:
     except yaml.YAMLError as error:
         raise ValueError(f"{path.name}: not valid YAML: {error}") from None
     if not isinstance(content, dict) or content.get("split") not in ("train", "validation"):
-        raise ValueError(f"{path.name}: begins with `split: train` or `split: validation`, then `entries:`")
+        raise ValueError(f"{path.name}: must begin with `split: train` or `split: validation`, then `entries:`")
     for entry in content["entries"]:
         place = f"{path.name}: {entry.get('title', '(an entry without title)')}"
         if set(entry) - _ENTRY or not {"title", "text", "questions"} <= set(entry):
@@ -87,7 +87,7 @@ def _read_file(path: Path) -> Iterator[Note]:
         text, vary = str(entry["text"]).strip(), {str(k): v for k, v in (entry.get("vary") or {}).items()}
         for value, kind in vary.items():
             if kind not in KINDS_OF_VALUE or value not in text:
-                raise ValueError(f"{place}: vary: {value!r} ({kind}) is not in the text, or no kind of value")
+                raise ValueError(f"{place}: vary: {value!r} ({kind}) is not in the text, or its kind is unknown")
         questions = [_read_question(question, text, place) for question in entry["questions"]]
         yield Note(path.stem, content["split"], str(entry["title"]), text, vary, questions)
 
@@ -104,8 +104,8 @@ def _read_question(question: Mapping, text: str, place: str) -> dict:
     places = places_of(around, text)
     if len(places) != 1 or answer not in around:
         raise ValueError(
-            f"{place}: {asked[0]!r}: {around!r} occurs {len(places)} times in the text, and has to occur once with the answer "
-            "in it; tell the place with `in:`"
+            f"{place}: {asked[0]!r}: {around!r} occurs {len(places)} times in the text, but must occur once and "
+            "contain the answer; give the place with `in:`"
         )
     start = places[0] + around.index(answer)
     answers = [(start, start + len(answer))]
@@ -124,13 +124,13 @@ def build_notes(
     folder: str | Path = NOTES,
     left_out: Sequence[str] | None = None,
 ) -> dict[str, list[dict]]:
-    """The notes as examples: ``{"train": [...], "validation": [...]}``. The kinds of the one do not occur in the other.
+    """The notes as examples: ``{"train": [...], "validation": [...]}``. No kind occurs in both.
 
     Args:
-        unanswerable: with the questions that the text does not answer (SQuAD 2.0's shape).
+        unanswerable: include the questions that the text does not answer (SQuAD 2.0's shape).
         copies: copies of each training entry with other values; validation entries are as they are written.
-        seed: of the values.
-        left_out: kinds that make up the validation split instead of those whose files say so.
+        seed: seed for the values.
+        left_out: kinds that make up the validation split, instead of those whose files say `split: validation`.
     """
     rows: dict[str, list[dict]] = {"train": [], "validation": []}
     rng = Random(f"{seed}/notes")
@@ -143,7 +143,7 @@ def build_notes(
             if number == 0 or note.split == "train":
                 version = varied(note, pools, rng) if number else note
                 rows[note.split] += examples_of(version, number, unanswerable)
-    # Where nothing can be exchanged, a copy repeats itself once its phrasings are used up.
+    # If nothing can be replaced, copies repeat each other once the phrasings are used up.
     return {split: list({row["id"]: row for row in part}.values()) for split, part in rows.items()}
 
 
@@ -166,7 +166,7 @@ def examples_of(note: Note, number: int, unanswerable: bool) -> Iterator[dict]:
 
 
 def varied(note: Note, pools: Pools, rng: Random) -> Note:
-    """A copy of the note with other values; answers are where they belong in the new text."""
+    """A copy of the note with other values; answers are moved to their places in the new text."""
     changes: dict[str, str] = {}
     for value, kind in note.vary.items():
         changes |= _other(value, kind, pools, rng)
@@ -203,7 +203,7 @@ def varied(note: Note, pools: Pools, rng: Random) -> Note:
 
 
 def _other(value: str, kind: str, pools: Pools, rng: Random) -> dict[str, str]:
-    """Another value of the same kind, as text → text; a person's surname and first name follow."""
+    """Another value of the same kind, as text → text; a person's surname and first name are replaced, too."""
     if kind in ("female", "male"):
         new = pools.draw("person", rng, {"gender": kind})
         first, surname = value.split()[0], value.split()[-1]
@@ -234,7 +234,7 @@ def _other_number(value: str, rng: Random) -> str:
             return f"{5 * rng.randint(0, 11):02}"
         if len(old) == 1:
             return str(rng.randint(2, 9))
-        if len(old) == 4 and old[:2] in ("18", "19", "20"):  # a year, more often than not
+        if len(old) == 4 and old[:2] in ("18", "19", "20"):  # probably a year
             return old[:2] + f"{rng.randint(10, 99)}"
         kept = len(old) - len(old.rstrip("0"))
         first = "1" if len(old) == 2 and old[0] == "1" else rng.choice("123456789")

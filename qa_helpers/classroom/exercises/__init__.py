@@ -1,7 +1,7 @@
-"""Checkers of the exercises, a module per lesson: each takes what the student wrote and says what it sees.
+"""Checkers for the exercises, a module per lesson: each one runs the student's answer and says what it found.
 
-A checker never raises because of the student's code. Its message points at the idea that is missing, not at a line.
-``catalogue`` lists all exercises.
+A checker never raises because of the student's code. Its message points to the idea that is missing, not to a line of
+code. ``catalogue`` lists all exercises.
 """
 
 import functools
@@ -12,9 +12,9 @@ from dataclasses import dataclass
 
 @dataclass(frozen=True)
 class Feedback:
-    """What a checker found: ``passed``, a ``message``, and ``share``, the part that is right, in 0..1.
+    """What a checker found: ``passed``, a ``message``, and ``share``, the share of the answer that is right, in 0..1.
 
-    ``started`` is False for an untouched stub. ``note`` says why a pass could not be kept for ``qa.progress()``.
+    ``started`` is False if the stub is unchanged. ``note`` says why the result could not be saved for ``qa.progress()``.
     """
 
     exercise: str
@@ -30,7 +30,7 @@ class Feedback:
 
 
 class Wrong(Exception):
-    """Raised inside a checker: the answer is wrong in a way that ``message`` explains; ``share`` of it is right."""
+    """Raised inside a checker: the answer is wrong, ``message`` explains how, and ``share`` says how much is right."""
 
     def __init__(self, message: str, share: float = 0.0):
         super().__init__(message)
@@ -38,15 +38,15 @@ class Wrong(Exception):
 
 
 class NotStarted(Exception):
-    """Raised inside a checker: the stub is still as it was handed out."""
+    """Raised inside a checker: the stub has not been changed yet."""
 
 
 def checker(exercise: str) -> Callable:
     """Turn a function (answer → praise) into a checker (answer → :class:`Feedback`).
 
-    The function returns a sentence when all is right and raises :class:`Wrong` when not. ``...`` (the stub), as the
-    answer itself or as what the student's function returns, counts as not started; anything else that the student's
-    code raises becomes feedback too. What was started is kept for ``qa.progress()``.
+    The function returns a sentence if everything is right and raises :class:`Wrong` if not. ``...`` (the stub), as the
+    answer itself or as the result of the student's function, means that the exercise has not been started. Any exception
+    from the student's code becomes feedback, too. The results are saved for ``qa.progress()``.
     """
 
     def decorate(function: Callable) -> Callable:
@@ -78,13 +78,13 @@ def checker(exercise: str) -> Callable:
 
 
 def call(function: Callable, *arguments, **options):
-    """The student's function's result; an untouched stub (it returns ``...``) raises :class:`NotStarted`."""
+    """Call the student's function; if it returns ``...``, the stub is unchanged and :class:`NotStarted` is raised."""
     if not callable(function):
-        raise Wrong(f"a function is wanted; this is {function!r}. Was its name used for something else?")
+        raise Wrong(f"the checker expects a function, but got {function!r}. Did you use its name for something else?")
     try:
         result = function(*arguments, **options)
     except (Exception, SystemExit) as error:
-        error.by_student = True  # what the checker raises over an odd result must not be laid at the student's door
+        error.by_student = True  # tells it from errors of the checker itself, which an odd result may cause
         raise
     if result is ...:
         raise NotStarted
@@ -93,10 +93,10 @@ def call(function: Callable, *arguments, **options):
 
 
 def judge_each(cases: Iterable[Sequence], judge: Callable, noun: str = "cases") -> None:
-    """Judge every case by ``judge(*case)``, which raises for a wrong one; raise :class:`Wrong` if there are any.
+    """Call ``judge(*case)`` for every case, which raises if the case is wrong; raise :class:`Wrong` if any case is.
 
-    The message is that of the first wrong case, with how many of the others are right. The share is the share of
-    right cases, or what ``judge`` gave for the idea, if that is more.
+    The message is that of the first wrong case, preceded by the number of cases that are right. The share is that of the
+    right cases, or the one that ``judge`` gave for the idea, whichever is larger.
     """
     faults, cases = {}, list(cases)
     for k, case in enumerate(cases):
@@ -114,7 +114,7 @@ def judge_each(cases: Iterable[Sequence], judge: Callable, noun: str = "cases") 
 
 
 def partly(message: str, good: Sequence[bool], noun: str = "cases", share: float = 0.0) -> Wrong:
-    """A :class:`Wrong` that says how many are right and which to look at first, unless none is."""
+    """A :class:`Wrong` that says how many cases are right, if any, and which of the others to look at first."""
     right = sum(map(bool, good))
     if right and right < len(good):
         message = (
@@ -125,13 +125,13 @@ def partly(message: str, good: Sequence[bool], noun: str = "cases", share: float
 
 @dataclass(frozen=True, eq=False)
 class Raised:
-    """Stands where a result should be: what the student's code raised instead. It equals no result."""
+    """Takes the place of a result: the exception that the student's code raised instead. It equals no result."""
 
     error: BaseException
 
 
 def call_each(function: Callable, cases: Iterable[Sequence]) -> list:
-    """The results of all calls, a :class:`Raised` where one fails: for checkers that look at all results together."""
+    """The results of all calls, with :class:`Raised` for those that fail, for checkers that look at them together."""
     results = []
     for case in cases:
         try:
@@ -147,24 +147,24 @@ def complain_of_errors(results: Sequence, good: Sequence[bool], describe: Callab
     """Raise :class:`Wrong` if the student's code raised anywhere; ``describe(k)`` names that case."""
     for k, result in enumerate(results):
         if isinstance(result, Raised):
-            # Here the case that is described is the one that raised, so the count names no other.
+            # The message describes the case that raised, so it need not say which one to look at.
             right = f"{sum(map(bool, good))} of {len(good)} {noun} right; " if any(good) else ""
             raise Wrong(f"{right}{describe(k)}: {what_was_raised(result.error)}", sum(map(bool, good)) / len(good))
 
 
 def never_improved(found, first: int = 0) -> bool:
-    """Whether a search's result is what such searches begin with: None, no places, or ``first`` for each place."""
+    """Whether the result of a search is still its initial value: None, no places, or ``first`` for each place."""
     return found is None or all(part in (None, first, 0, -1) for part in found)
 
 
 def what_was_raised(error: BaseException) -> str:
-    """A sentence about an exception: the student's code raised it, or the checker did over what that code returned."""
+    """A sentence about an exception that the student's code raised, or that its result caused in the checker."""
     if getattr(error, "by_student", False):
         return f"your code raised {type(error).__name__}: {error}"
     if _LAST and _LAST[0] is None:
-        return "your function returned None: does every way through it end in a return?"
+        return "your function returned None: does every path through it end with a return?"
     if _LAST:
-        return f"your function returned {reprlib.repr(_LAST[0])}, which is not of the kind that is wanted"
+        return f"your function returned {reprlib.repr(_LAST[0])}, which is not the kind of result asked for"
     return f"your answer made the checker fail with {type(error).__name__}: {error}"
 
 
@@ -175,6 +175,6 @@ def ordinal(k: int) -> str:
     return words[k] if k < len(words) else f"{k + 1}{ending}"
 
 
-_LAST: list = []  # the student's last result, to name it when the checker stumbles over it
-_NEARLY = 0.95  # what is not right is never given the whole share
+_LAST: list = []  # the student's last result, to be named if the checker fails on it
+_NEARLY = 0.95  # the largest share for an answer that is not right
 _OPEN = "still open. Replace the ... with your code and run the cell again"

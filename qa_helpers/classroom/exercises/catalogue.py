@@ -1,4 +1,4 @@
-"""All exercises of the course, in order. The checkers' modules load torch; this list does not."""
+"""All exercises of the course, in order. Unlike the modules of the checkers, this list does not load torch."""
 
 from dataclasses import dataclass
 from importlib import import_module
@@ -6,7 +6,7 @@ from importlib import import_module
 
 @dataclass(frozen=True)
 class Exercise:
-    """One exercise: ``number`` ("3.2"), ``title``, ``level`` (●, 1 to 3), the function to write, and its checker."""
+    """One exercise: ``number`` ("3.2"), ``title``, ``level`` (1 to 3 ●), the function to write, and its checker."""
 
     number: str
     title: str
@@ -21,11 +21,11 @@ class Exercise:
 
     @property
     def module(self) -> str:
-        """The module of its checker, in ``qa_helpers.classroom.exercises``."""
+        """The module of the checker, in ``qa_helpers.classroom.exercises``."""
         return f"lesson{self.lesson:02d}"
 
     def check(self, *answers):
-        """Run its checker: :class:`~qa_helpers.classroom.exercises.Feedback`."""
+        """Run the checker on the answers, and return its :class:`~qa_helpers.classroom.exercises.Feedback`."""
         return getattr(import_module(f"{__package__}.{self.module}"), self.checker)(*answers)
 
 
@@ -58,9 +58,9 @@ EXERCISES = (
     Exercise("4.2", "Several answers", 2, "label_all", "check_label_all"),
     Exercise("4.3", "The auditor", 3, "audit", "check_audit"),
     Exercise("5.1", "Start and end in one tensor", 1, "separate", "check_separate"),
-    Exercise("5.2", "Attention with padding", 2, "attention_weights", "check_attention_weights"),
+    Exercise("5.2", "Attention with padding", 1, "attention_weights", "check_attention_weights"),
     Exercise("5.3", "The gradient, without autograd", 2, "gradient_of_span_loss", "check_gradient_of_span_loss"),
-    Exercise("5.4", "Counting parameters", 3, "count_parameters", "check_count_parameters"),
+    Exercise("5.4", "Counting parameters", 2, "count_parameters", "check_count_parameters"),
     Exercise("6.1", "How many steps?", 1, "optimizer_steps", "check_optimizer_steps"),
     Exercise("6.2", "Another schedule", 2, "learning_rate", "check_cosine_schedule"),
     Exercise("6.3", "The share of padding", 2, "padding_share", "check_padding_share"),

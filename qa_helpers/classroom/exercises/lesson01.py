@@ -1,4 +1,4 @@
-"""Checkers of lesson 01: answers as places in a text. The cases are invented and small enough to read."""
+"""Checkers of lesson 01: answers as places in a text. The cases are invented, and short enough to read."""
 
 import copy
 import re
@@ -14,66 +14,79 @@ def _example(context: str, texts: list[str], starts: list[int]) -> dict:
     return {"id": "x", "title": "Lamp", "context": context, "question": "What did it cost?", "answers": answers}
 
 
-# (what it is about, example, whether the answers fit, message where a student says otherwise)
+# (what it is about, example, whether the answers fit, message for a function that says otherwise)
 _FITS = [
-    ("one sound answer", _example(_LAMP, ["£40"], [14]), True, "'£40' at 14 stands where it should, yet you say no"),
+    (
+        "one sound answer",
+        _example(_LAMP, ["£40"], [14]),
+        True,
+        "'£40' is at 14, just where its start says, but your function says that it does not fit",
+    ),
     (
         "sound, but not the first place",
         _example(_LAMP, ["cost"], [29]),
         True,
-        "'cost' at 29 is sound: it also occurs earlier, but it does stand at 29. Cut there instead of searching",
+        "'cost' fits: it also occurs earlier in the context, but there is one at 29. Cut the text out at its start "
+        "instead of searching for it",
     ),
     (
         "start shifted",
         _example(_LAMP, ["£40"], [15]),
         False,
-        "a start that is off by one went through. That the text occurs somewhere in the context is not enough: cut it "
-        "out at its start and compare",
+        "your function accepts a start that is off by one. It is not enough that the text occurs somewhere in the "
+        "context: cut it out at its start and compare",
     ),
     (
         "nowhere",
         _example(_LAMP, ["£50"], [14]),
         False,
-        "'£50' is nowhere in the context, yet you say yes: a text without any place does not fit, whatever its start",
+        "your function accepts '£50', which does not occur in the context: a text without any place does not fit, "
+        "whatever its start",
     ),
     (
         "nowhere, as find says it",
         _example(_LAMP, ["£50"], [-1]),
         False,
-        "'£50' is nowhere in the context, and its start, -1, is no character. find gives -1 for such a text, so comparing "
-        "find's result with the start says yes. Cut out and compare instead of searching",
+        "your function accepts '£50', which does not occur in the context, with the start -1. find gives -1 for such a "
+        "text, so comparing its result with the start is not enough. Cut the text out at its start and compare instead "
+        "of searching for it",
     ),
     (
         "other case",
         _example(_LAMP, ["the lamp"], [0]),
         False,
-        "'the lamp' does not fit 'The lamp': compare the characters as they are, upper and lower case too",
+        "your function accepts 'the lamp' where the context says 'The lamp': upper and lower case must agree, too",
     ),
     (
         "only a part",
         _example(_LAMP, ["£400,000"], [34]),
         False,
-        "'£400,000' went through where the context says '£400.': compare the whole text",
+        "your function accepts '£400,000' where the context says '£400.': compare the whole text",
     ),
-    ("two sound answers", _example(_LAMP, ["£40", "cost £40"], [14, 9]), True, "two sound answers, yet you say no"),
+    (
+        "two sound answers",
+        _example(_LAMP, ["£40", "cost £40"], [14, 9]),
+        True,
+        "both answers of an example fit, but your function says that they do not",
+    ),
     (
         "second faulty",
         _example(_LAMP, ["£40", "cost £40"], [14, 8]),
         False,
-        "the second of two answers is misplaced and went through: look at every answer, not only at the first",
+        "your function accepts two answers of which the second is misplaced: look at every answer, not only at the first",
     ),
     (
         "none",
         _example(_LAMP, [], []),
         True,
-        "an example without answers has nothing wrong with it, so the result should be True",
+        "an example without answers has nothing wrong with it: return True",
     ),
 ]
 
 
 @checker("1.1")
 def check_answers_fit(answers_fit: Callable) -> str:
-    """``answers_fit(example) -> bool``: whether every answer stands where its start says."""
+    """``answers_fit(example) -> bool``: whether every answer is where its start says."""
 
     def judge(name: str, example: dict, expected: bool, message: str) -> None:
         try:
@@ -82,15 +95,15 @@ def check_answers_fit(answers_fit: Callable) -> str:
             if name != "none":
                 raise
             raise Wrong(
-                "an unanswerable question has two empty lists; your function asks for their first member"
+                "an unanswerable question has two empty lists, and your function asks for the first item of one"
             ) from error
         if result is None:
-            raise Wrong("your function returned None: does every way through it end in a return?")
+            raise Wrong("your function returned None: does every path through it end with a return?")
         if bool(result) is not expected:
             raise Wrong(message)
 
     judge_each(_FITS, judge, "examples")
-    return "every answer is cut out where it should stand, and compared"
+    return "correct. Every answer is cut out at its start and compared"
 
 
 _OCCURRENCES = [
@@ -141,12 +154,12 @@ def check_occurrences(occurrences: Callable) -> str:
             raise Wrong(message)
 
     judge_each(_OCCURRENCES, judge, "texts")
-    return "all places, overlapping ones too, and none that only looks like one"
+    return "correct. You find all places, overlapping ones too, and no others"
 
 
 _PATTERN = (
-    "in a regular expression, characters such as $ . ( ) are not themselves: escape the text (re.escape), or do without "
-    "regular expressions"
+    "in a regular expression, characters such as $ . ( ) have a special meaning: escape the text (re.escape), or do "
+    "without regular expressions"
 )
 
 
@@ -154,32 +167,34 @@ def _about_occurrences(context: str, text: str, expected: list[int], result) -> 
     case = f"{text!r} in {context!r}"
     if isinstance(result, int):
         if result == context.count(text):
-            return f"{case}: you return how many there are; return where each of them starts"
-        return f"{case}: you return one number; return a list of all starts (empty if there is none)"
+            return f"{case}: you return how many places there are; return where each of them starts"
+        return f"{case}: you return one number; return a list of all starts (an empty one if the text does not occur)"
     if not isinstance(result, (list, tuple)):
         return f"{case}: return a list of numbers, not {type(result).__name__}"
     result = list(result)
     if result == expected:
         return ""
     if result == [-1]:
-        return f"{case}: -1 is how find says 'nowhere'; the list should be empty"
+        return f"{case}: find returns -1 where it finds nothing; the list should be empty"
     if all(isinstance(k, str) for k in result) and result:
-        return f"{case}: you return the texts found; return the characters at which they start"
+        return f"{case}: you return the texts found; return the positions at which they start"
     if result == _without_overlap(context, text):
-        return f"{case}: places that overlap are missing; after a hit at k, search on from k + 1"
+        return f"{case}: places that overlap are missing; after a hit at k, continue from k + 1"
     if len(expected) > 1 and result == expected[:1]:
-        return f"{case}: only the first place was found; search on behind it until there is no more"
+        return f"{case}: you find only the first place; go on searching after it until nothing is left"
     if result == _find_all(context.lower(), text.lower()):
-        return f"{case}: upper and lower case differ; these count as one text in your function"
+        return f"{case}: upper and lower case differ, but your function treats them alike"
     if result == _words_only(context, text):
-        return f"{case}: places inside longer words count as well; you keep whole words only"
+        return f"{case}: places inside longer words count as well, but you keep only whole words"
     if result == _as_pattern(context, text):
         return f"{case} should give {expected}, not {result}: {_PATTERN}"
     if any(isinstance(k, int) and not context.startswith(text, k) for k in result):
         extra = next(k for k in result if isinstance(k, int) and not context.startswith(text, k))
         found = context[max(extra, 0) : max(extra, 0) + len(text)]
         return (
-            f"{case}: at {extra} stands {found!r}, which is another text" if found else f"{case}: {extra} lies outside"
+            f"{case}: the text at {extra} is {found!r}, a different one"
+            if found
+            else f"{case}: {extra} is outside the context"
         )
     return f"{case} should give {expected}, not {result}"
 
@@ -204,14 +219,14 @@ def check_repair(repair: Callable) -> str:
     results = call_each(repair, [case[:3] for case in _REPAIRS])
     good = [result == case[3] and not isinstance(result, bool) for case, result in zip(_REPAIRS, results)]
     if all(good):
-        return "the nearest place, in both directions, and None where there is no place"
+        return "correct. You find the nearest place in both directions, and return None where there is none"
     complain_of_errors(results, good, lambda k: _given(*_REPAIRS[k]), "starts")
     wrong = [(case, result) for case, result, fine in zip(_REPAIRS, results, good) if not fine]
     raise partly(_about_repair(wrong), good, "starts")
 
 
 def _given(context: str, text: str, start: int, expected: int | None) -> str:
-    nowhere = ", which stands nowhere in the context (so None is wanted)" if expected is None else ""
+    nowhere = ", which does not occur in the context (return None)" if expected is None else ""
     return f"{text!r}, given at {start}{nowhere}"
 
 
@@ -220,25 +235,25 @@ def _about_repair(wrong: list) -> str:
     case = f"{text!r}, given at {start}"
     places = _find_all(context, text)
     if expected is None:
-        return f"{case}, stands nowhere in the context: return None, not {result!r}"
+        return f"{case}, does not occur in the context: return None, not {result!r}"
     if expected == 0 and len(places) == 1 and (result is None or result is False or result in (-1, start)):
         return (
-            f"{case}, is at 0: your function returns {result!r}. 0 is a place, but Python counts it as false, so `or` and "
+            f"{case}, is at 0: your function returns {result!r}. 0 is a place, but Python treats it as false, so `or` and "
             "`if place` lose it. Ask `is None` instead"
         )
     if result is None or result == -1:
-        behind = all(case[3] < case[2] for case, _ in wrong if case[3] is not None)
-        if behind:
-            return f"{case}, stands at {expected}: you search forwards only, but a start can also be too high"
-        return f"{case}, stands at {expected}: your function finds no place"
+        start_too_high = all(case[3] < case[2] for case, _ in wrong if case[3] is not None)
+        if start_too_high:
+            return f"{case}, is at {expected}: you search forwards only, but a start can also be too high"
+        return f"{case}, is at {expected}: your function finds no place"
     if result in places and abs(result - start) == abs(expected - start):
-        return f"{case}: {result} and {expected} are equally near; take the earlier"
+        return f"{case}: {result} and {expected} are equally near; return the earlier one"
     if all(result == _find_all(case[0], case[1])[0] for case, result in wrong if case[3] is not None):
         return f"{case}: {result} is the first place, but {expected} is nearer to {start}. Compare the distances"
     if result == start:
-        return f"{case}: you return the start you were given, though the text does not stand there"
+        return f"{case}: you return the start you were given, but the text is not there"
     if all(result == max(_find_all(*case[:2])) for case, result in wrong if case[3] is not None):
         return f"{case}: {result} is the last place, but {expected} is nearer. Compare the distances"
     if result in places:
-        return f"{case}: {result} is a place where it stands, but {expected} is nearer to {start}; distance has no sign"
-    return f"{case}: it stands at {places}, the nearest is {expected}; you return {result!r}"
+        return f"{case}: the text does occur at {result}, but {expected} is nearer to {start}. A distance has no sign"
+    return f"{case}: the text is at {places}, and the nearest of these is {expected}; you return {result!r}"

@@ -1,17 +1,17 @@
-"""Lesson 03, stride windows: whose windows, the edges, the window with the most context."""
+"""Lesson 03, stride windows: the windows of an example, their edges, and the window with the most context for a token."""
 
 from . import Wrong, call, call_each, checker, complain_of_errors, judge_each, partly
 
 MAPPINGS = [
     ([0, 0, 1, 2, 2, 2], [[0, 1], [2], [3, 4, 5]]),
     ([0, 1, 1, 1, 1, 2, 3, 3], [[0], [1, 2, 3, 4], [5], [6, 7]]),
-    ([3, 1, 3, 2], [[], [1], [3], [0, 2]]),  # in any order, and an example without windows
+    ([3, 1, 3, 2], [[], [1], [3], [0, 2]]),  # in any order, and example 0 has no windows
 ]
 
 
 @checker("3.1")
 def check_windows_of(windows_of) -> str:
-    """``windows_of(mapping, example)``: the positions in ``mapping`` at which ``example`` stands."""
+    """``windows_of(mapping, example)``: the positions in ``mapping`` whose value is ``example``."""
     cases = [(mapping, k, right) for mapping, expected in MAPPINGS for k, right in enumerate(expected)]
 
     def judge(mapping: list[int], example: int, right: list[int]) -> None:
@@ -19,27 +19,27 @@ def check_windows_of(windows_of) -> str:
         case = f"windows_of({mapping}, {example})"
         if isinstance(found, int):
             if found == mapping.count(example):
-                raise Wrong(f"{case} gave {found}: that is how many windows there are; return which ones")
+                raise Wrong(f"{case} gave {found}: that is the number of its windows; return a list of them")
             if found == mapping[example]:
                 raise Wrong(
-                    f"{case} gave {found}: you looked up mapping[example], but the mapping is read the other way: "
-                    "its positions are features, its values examples"
+                    f"{case} gave {found}: that is mapping[example], but the mapping works the other way: its "
+                    "positions are features, and its values are examples"
                 )
-            raise Wrong(f"{case} gave the number {found}; a list of features is wanted")
+            raise Wrong(f"{case} gave the number {found}; return a list of features")
         found = [int(k) for k in found]
         if found == right:
             return
         if found == [value for value in mapping if value == example]:
-            raise Wrong(f"{case} gave {found}: these are the values; you want the positions at which they stand")
+            raise Wrong(f"{case} gave {found}: these are values of the mapping; return the positions where they occur")
         if right and found == list(range(right[0], right[-1] + 1)):
-            raise Wrong(f"{case} gave {found}: the windows of an example need not stand side by side")
+            raise Wrong(f"{case} gave {found}: the windows of an example need not be next to each other")
         each = len(mapping) // (max(mapping) + 1)
         if found == list(range(example * each, (example + 1) * each)):
-            raise Wrong(f"{case} gave {found}: examples do not all have the same number of windows")
+            raise Wrong(f"{case} gave {found}: not all examples have the same number of windows")
         raise Wrong(f"{case} gave {found}, expected {right}")
 
     judge_each(cases, judge, "examples")
-    return "right. Every value of the mapping names the example of the feature at that position"
+    return "right. Each value of the mapping is the example that the feature at its position was cut from"
 
 
 # (n, room, stride)
@@ -67,7 +67,7 @@ def _edges(n: int, room: int, stride: int) -> list[tuple[int, int]]:
 
 @checker("3.2")
 def check_window_edges(window_edges) -> str:
-    """``window_edges(n, room, stride)``: context tokens [start, end) of every window."""
+    """``window_edges(n, room, stride)``: the context tokens [start, end) of every window."""
 
     def judge(n: int, room: int, stride: int) -> None:
         right = _edges(n, room, stride)
@@ -79,30 +79,36 @@ def check_window_edges(window_edges) -> str:
             raise Wrong(f"{case}: even a short context needs one window")
         if found == [(start, end - 1) for start, end in right]:
             raise Wrong(
-                f"{case}: each end is one too small. An end is the first token that is no longer in the window", 0.5
+                f"{case}: each end is too small by one. Ends are exclusive: one past the last token of the window", 0.5
             )
         starts = [start for start, _ in found]
         if len(starts) > 1 and stride and starts[1] - starts[0] == stride and room - stride != stride:
             raise Wrong(
-                f"{case}: your windows move on by the stride. The stride is what they share; they move on by room − stride"
+                f"{case}: your windows move on by the stride. But the stride is what they share: they move on by room − stride"
             )
         if len(starts) > 1 and stride and starts[1] == room:
-            raise Wrong(f"{case}: your windows share nothing; each begins {stride} tokens before the last one ends")
+            raise Wrong(
+                f"{case}: your windows share nothing; each should begin {stride} tokens before its predecessor ends"
+            )
         if any(end > n for _, end in found):
-            raise Wrong(f"{case}: a window reaches past the last token; the last window takes only what remains")
+            raise Wrong(f"{case}: a window goes on after the last token; the last window takes only what remains")
         if len(found) > len(right) and found[: len(right)] == right:
-            raise Wrong(f"{case}: the last window brings no new token. Stop once the end of the context is reached")
+            raise Wrong(
+                f"{case}: the last window adds no new token. Stop as soon as a window reaches the end of the context"
+            )
         if len(found) < len(right) and found == right[: len(found)]:
             raise Wrong(
-                f"{case}: the end of the context is missing. A window that is only partly filled is still a window: "
+                f"{case}: the end of the context is missing. A window that is only partly filled is still a window, so "
                 "round up"
             )
         if len(found) == len(right) and found[-1][1] == n and found[-1][0] == max(0, n - room):
-            raise Wrong(f"{case}: you moved the last window back to fill it; it shares {stride} tokens like the others")
+            raise Wrong(
+                f"{case}: you moved the last window back to fill it, but it shares {stride} tokens like all the others"
+            )
         raise Wrong(f"{case}, expected {_short(right)}")
 
     judge_each(SIZES, judge, "contexts")
-    return "right, also where one window is enough and where the last one is short"
+    return "right, even if one window is enough or the last one is short"
 
 
 def _short(edges: list) -> str:
@@ -121,14 +127,14 @@ def _choose(edges, token: int, value) -> int:
 
 @checker("3.3")
 def check_most_context(most_context) -> str:
-    """``most_context(edges, token)``: the first window in which the token's poorer side is longest."""
+    """``most_context(edges, token)``: the first window in which the token has the most context on its poorer side."""
     layouts = [_edges(10, 6, 2), _edges(14, 6, 2), _edges(9, 6, 5), _edges(40, 20, 15), [(0, 5)], [(0, 6), (3, 16)]]
     cases = [(edges, token) for edges in layouts for token in range(edges[-1][1])]
     found = call_each(most_context, [(list(edges), token) for edges, token in cases])
     right = [_choose(edges, token, min) for edges, token in cases]
     good = [given == expected for given, expected in zip(found, right)]
     if all(good):
-        return "right. Each token is judged where its poorer side is longest"
+        return "right. Each token gets the window in which its poorer side is longest"
     complain_of_errors(found, good, lambda k: f"token {cases[k][1]} of {cases[k][0]}", "tokens")
     raise partly(_about_seat(cases, found, right), good, "tokens")
 
@@ -139,25 +145,25 @@ def _about_seat(cases: list, found: list, right: list) -> str:
         return found == [rule(edges, token) for edges, token in cases]
 
     if all(isinstance(f, int | float) and f == min(_context(e[r], t)) for f, r, (e, t) in zip(found, right, cases)):
-        return "you return how much context the best window gives; return the number of that window"
+        return "you return how much context the best window gives; return the number of that window instead"
     if all_by(lambda edges, token: max(range(len(edges)), key=lambda k: min(_context(edges[k], token)))):
-        return "a window that does not hold the token was chosen; look only at those with start ≤ token < end"
+        return "you chose a window that does not hold the token; compare only those with start ≤ token < end"
     if all_by(lambda edges, token: _choose(edges, token, lambda left, right: 0)):
-        return "you always take the first window with the token; compare all that hold it"
+        return "you always take the first window with the token; compare all the windows that hold it"
     if all_by(lambda edges, token: _choose(edges, token, lambda left, right: left + right)):
-        return "you add left and right. In full windows that sum is the same for every token; what counts is the smaller of the two"
+        return "you add left and right. In full windows that sum is the same for every token; compare the smaller of the two"
     if all_by(lambda edges, token: _choose(edges, token, max)):
-        return "you judge by the richer side, which favours the edges; the poorer side decides: min, not max"
+        return "you compare the richer sides, which favours the edges; compare the poorer ones: min, not max"
     reverse = [len(e) - 1 - _choose([(-b + 1, -a + 1) for a, b in e[::-1]], -t, min) for e, t in cases]
     if found == reverse:
-        return "nearly: where two windows are equally good, the first is wanted, not the last"
+        return "nearly: if two windows are equally good, return the first one, not the last"
     for (edges, token), given in zip(cases, found):
         if isinstance(given, int) and 0 <= given < len(edges) and not edges[given][0] <= token < edges[given][1]:
-            return f"token {token} is not in window {given} of {edges}; look only at windows that hold it"
+            return f"token {token} is not in window {given} of {edges}; compare only windows that hold it"
     for (edges, token), given, expected in zip(cases, found, right):
         if given != expected:
             return (
                 f"most_context({edges}, {token}) gave {given}, expected {expected}. Count the tokens strictly to its left "
-                "and strictly to its right within the window (the end is not in it), and take the smaller number"
+                "and strictly to its right within the window (whose end is exclusive), and take the smaller number"
             )
-    return "some result is not a whole number; return the number of a window"
+    return "a result is not a whole number; return the number of a window"

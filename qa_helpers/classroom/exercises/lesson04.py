@@ -1,4 +1,4 @@
-"""Lesson 04, labels: reading a label back, several answers in one window, an auditor of other people's labels."""
+"""Lesson 04, labels: reading a label back, several answers in one window, an auditor for labels made by others."""
 
 from . import Wrong, call, call_each, checker, complain_of_errors, judge_each, partly
 
@@ -63,11 +63,12 @@ def check_text_of_label(text_of_label) -> str:
         if text is None:
             if found == "" and not cls_index:
                 raise Wrong(
-                    "for [CLS] twice you return an empty text: its offsets are (0, 0). Return None instead", 0.7
+                    "for [CLS] twice you return an empty text, since the offsets of [CLS] are (0, 0). Return None instead",
+                    0.7,
                 )
             raise Wrong(
-                f"with cls_index {cls_index} and labels {first}, {last} you return {found!r}; the answer is not in that "
-                "window, so None is wanted. Compare with cls_index, which is not always 0"
+                f"with cls_index {cls_index} and labels {first}, {last} you return {found!r}. These labels say that the "
+                "answer is not in the window, so return None. Compare with cls_index, which is not always 0"
             )
         case = f"labels {first}, {last} gave {found!r}, expected {text!r}"
         if found == CONTEXT[offsets[first][0] : offsets[last][0]]:
@@ -116,33 +117,33 @@ def check_label_all(label_all) -> str:
         right = sorted({label for label in each if label != none}) or [none]
         given = call(label_all, list(window[0]), list(window[1]), cls_index, list(answers))
         if isinstance(given, tuple) and len(given) == 2 and all(isinstance(n, int) for n in given):
-            raise Wrong(f"you return one pair, {given}; a list of pairs is wanted, one for each answer", 0.1)
+            raise Wrong(f"you return one pair, {given}; return a list of pairs, one for each answer", 0.1)
         found = [(int(a), int(b)) for a, b in given]
         if found == right:
             return
         case = f"for answers at {answers} you return {found}"
         if not found:
-            raise Wrong(f"{case}: no answer is in that window, so the list holds [CLS] once: {[none]}")
+            raise Wrong(f"{case}: that window holds none of the answers, so the list holds [CLS] once: {[none]}")
         if right == [none] and set(found) == {none}:
-            raise Wrong(f"{case}: [CLS] is wanted once, however many answers are missing")
+            raise Wrong(f"{case}: list [CLS] only once, however many answers are missing")
         if right == [none] and found == [(0, 0)]:
-            raise Wrong(f"{case}: [CLS] stands at {cls_index} there. Use cls_index, not 0")
+            raise Wrong(f"{case}: [CLS] is token {cls_index} there. Use cls_index, not 0")
         if none in found and none not in right:
             raise Wrong(
-                f"{case}: {none} says the answer is not here, beside an answer that is. [CLS] belongs in the list only "
-                "if no answer is found"
+                f"{case}: {none} says that no answer is here, next to an answer that is. [CLS] belongs in the list "
+                "only if the window holds no answer"
             )
         if sorted(set(found)) == right and len(found) > len(right):
             if len(set(answers)) == len(answers):
                 raise Wrong(
-                    f"{case}: the same pair is there twice. Different answers can have the same label, so look for "
+                    f"{case}: the same pair is listed twice. Different answers can have the same label, so look for "
                     "duplicates among the labels, not among the answers"
                 )
-            raise Wrong(f"{case}: the same pair is there more than once; each is wanted once")
+            raise Wrong(f"{case}: the same pair is listed more than once; list each once")
         if sorted(found) == right:
-            raise Wrong(f"{case}: all there, but in another order; ascending is wanted, {right}")
+            raise Wrong(f"{case}: all pairs are there, but not in ascending order, {right}")
         if len(right) > 1 and found in ([each[0]], right[:1]):
-            raise Wrong(f"{case}: only one of the answers; all that the window holds are wanted, {right}")
+            raise Wrong(f"{case}: only one of the answers; list all that the window holds, {right}")
         if {(a, b - 1) for a, b in found} == set(right):
             raise Wrong(f"{case}: each end is one too large. The end token is the answer's last, {right}")
         if any(window[1][t] != 1 for pair in found for t in pair if pair != none):
@@ -167,7 +168,7 @@ def check_audit(audit) -> str:
         (back, (0, 0), ida, "absent", "the window begins after the answer"),
         (front, (0, 0), _find("Zoë Vik"), "absent", "the window cuts the answer"),
         (shifted, moved, ida, "exact", "the right label, padded on the left"),
-        (shifted, (2, 2), aunt, "absent", "[CLS] behind padding"),
+        (shifted, (2, 2), aunt, "absent", "[CLS] after padding"),
         (front, (0, 0), ida, "wrong", "[CLS] although the answer is there"),
         (front, (good[0], good[1] + 1), ida, "wrong", "a token too many"),
         (front, (good[0] - 1, good[1]), ida, "wrong", "a token too many"),
@@ -176,7 +177,7 @@ def check_audit(audit) -> str:
         (front, (wide[0] + 1, wide[1]), number, "wrong", "a token too few"),
         (front, (1, 1), (0, 3), "wrong", "a token of the question"),
         (front, _label(front, *_find("for")), aunt, "wrong", "tokens although the answer is not there"),
-        (shifted, (0, 0), aunt, "wrong", "0 where [CLS] stands elsewhere"),
+        (shifted, (0, 0), aunt, "wrong", "0 where [CLS] is elsewhere"),
         (front, (good[1], good[0]), ida, "wrong", "start and end exchanged"),
     ]
     hints = {
@@ -186,13 +187,13 @@ def check_audit(audit) -> str:
         "the window ends before the answer": "[CLS] twice is right where the window does not hold the whole answer",
         "the window begins after the answer": "[CLS] twice is right where the window does not hold the whole answer",
         "the window cuts the answer": "part of an answer does not count; [CLS] twice is right",
-        "[CLS] behind padding": "compare the label with cls_index, which is not always 0",
+        "[CLS] after padding": "compare the label with cls_index, which is not always 0",
         "[CLS] although the answer is there": "[CLS] is right only if the answer is not in the window; check that too",
-        "a token too many": "to cover the answer is not enough; the run of tokens must be the smallest that does",
+        "a token too many": "covering the answer is not enough: the label must be the smallest run of tokens that does",
         "a token too few": "the label does not cover the whole answer",
-        "a token of the question": "the offsets fit, but they count in the question; the side decides",
+        "a token of the question": "the offsets fit, but they count characters of the question; the side decides",
         "tokens although the answer is not there": "the window does not hold the answer, so only [CLS] twice is right",
-        "0 where [CLS] stands elsewhere": "compare the label with cls_index, which is not always 0",
+        "0 where [CLS] is elsewhere": "compare the label with cls_index, which is not always 0",
         "start and end exchanged": "an answer does not end before it starts",
     }
     verdicts = call_each(
@@ -205,12 +206,10 @@ def check_audit(audit) -> str:
         if given == verdict:
             continue
         if given not in allowed:
-            raise partly(
-                f"you return {given!r}; one of the words {', '.join(sorted(allowed))} is wanted", good, "labels"
-            )
+            raise partly(f"you return {given!r}; return one of the words {', '.join(sorted(allowed))}", good, "labels")
         raise partly(
-            f"{kind} (label {label}, answer {answer}): you say {given!r}, but it is {verdict!r}. Mind that {hints[kind]}",
+            f"{kind} (label {label}, answer {answer}): you say {given!r}, but it is {verdict!r}. Remember: {hints[kind]}",
             good,
             "labels",
         )
-    return f"right on all {len(cases)} labels, the sound and the broken"
+    return f"right on all {len(cases)} labels, good and bad"

@@ -1,4 +1,4 @@
-"""Lesson 05, the model: splitting logits, attention with padding, a gradient by formula, counting parameters."""
+"""Lesson 05, the model: splitting logits, attention with padding, a gradient as a formula, counting parameters."""
 
 from types import SimpleNamespace
 
@@ -6,15 +6,15 @@ from . import Wrong, call, checker, judge_each
 
 
 def _tensor(found, shape: tuple[int, ...], what: str):
-    """``found`` as a float tensor of the wanted shape; Wrong with what the shape tells otherwise."""
+    """``found`` as a float tensor of the expected shape; otherwise Wrong, with what type and shape say about the mistake."""
     import torch
 
     if isinstance(found, (list, tuple)) and found and all(isinstance(part, torch.Tensor) for part in found):
-        raise Wrong(f"you return {len(found)} tensors; one tensor is wanted. torch.stack puts them together")
+        raise Wrong(f"you return {len(found)} tensors; return one tensor. torch.stack puts them together")
     if not isinstance(found, torch.Tensor):
-        raise Wrong(f"you return {type(found).__name__}; a tensor of shape {shape}, {what}, is wanted")
+        raise Wrong(f"you return {type(found).__name__}; return a tensor of shape {shape}, {what}")
     if tuple(found.shape) != shape:
-        raise Wrong(f"the result has shape {tuple(found.shape)}; {shape}, {what}, is wanted")
+        raise Wrong(f"the result has shape {tuple(found.shape)}; it should be {shape}, {what}")
     return found.detach().float()
 
 
@@ -24,7 +24,7 @@ def check_separate(separate) -> str:
     import torch
 
     def judge(batch: int, sequence: int) -> None:
-        # The number 112 is window 1, token 1, end: every number says where it belongs.
+        # Every number says where it belongs: 112 is window 1, token 1, and the end (2; the start is 1).
         window, token, side = torch.meshgrid(
             torch.arange(batch), torch.arange(sequence), torch.arange(2), indexing="ij"
         )
@@ -34,17 +34,19 @@ def check_separate(separate) -> str:
         if isinstance(found, torch.Tensor) and found.shape != wanted.shape:
             shape = tuple(found.shape)
             if shape == (2, batch, sequence, 1):
-                raise Wrong(f"shape {shape}: the axis of length 1 that split leaves must be squeezed away", 0.7)
+                raise Wrong(f"shape {shape}: squeeze away the axis of length 1 that split leaves", 0.7)
             if batch == 1 and shape == (2, sequence):
-                raise Wrong(f"shape {shape} for a batch of 1: squeeze takes every axis of length 1 unless you name one")
+                raise Wrong(
+                    f"shape {shape} for a batch of 1: squeeze removes every axis of length 1 unless you name one"
+                )
             if shape == (2, sequence, batch):
                 raise Wrong(
                     f"shape {shape} for a batch of {batch} with {sequence} tokens: window and token have changed "
-                    "places. The batch comes before the sequence",
+                    "places. The batch axis comes before the sequence axis",
                     0.5,
                 )
             if shape == (batch, sequence, 2):
-                raise Wrong(f"shape {shape}: start and end are still on the last axis; they go to the front", 0.1)
+                raise Wrong(f"shape {shape}: start and end are still on the last axis; move them to the front", 0.1)
             if shape == (batch, 2, sequence):
                 raise Wrong(
                     f"shape {shape}: start and end are on the second axis; stack them on the first (dim=0)", 0.5
@@ -55,18 +57,20 @@ def check_separate(separate) -> str:
         if torch.equal(values, wanted.flip(0)):
             raise Wrong("the end logits come first; index 0 of the last axis is the start", 0.7)
         if torch.equal(values, wanted.transpose(1, 2)):
-            raise Wrong("window and token have changed places; the batch comes before the sequence", 0.5)
+            raise Wrong("window and token have changed places; the batch axis comes before the sequence axis", 0.5)
         if torch.equal(values.flatten().sort().values, wanted.flatten().sort().values):
             raise Wrong(
-                f"the shape is right, but numbers have left their place: the start logits of window 0 should be "
+                f"the shape is right, but the numbers are not where they belong: the start logits of window 0 should be "
                 f"{wanted[0, 0].tolist()}, you have {values[0, 0].tolist()}. view and reshape read the memory in "
-                "order; take along an axis instead",
+                "order; select along an axis instead",
                 0.3,
             )
-        raise Wrong(f"the start logits of window 0 should be {wanted[0, 0].tolist()}, are {values[0, 0].tolist()}", 0.2)
+        raise Wrong(
+            f"the start logits of window 0 should be {wanted[0, 0].tolist()}, but are {values[0, 0].tolist()}", 0.2
+        )
 
     judge_each([(3, 4), (1, 6), (2, 2)], judge, "batches")
-    return "right: every number has stayed with its window and token"
+    return "right: every number stays with its window and token"
 
 
 @checker("5.2")
@@ -97,28 +101,33 @@ def check_attention_weights(attention_weights) -> str:
         if real < sequence and not values.isnan().any() and values[:, :real].abs().max() < 1e-4:
             raise Wrong(
                 f"the mask is the wrong way round: with mask {mask.tolist()} the tokens get no weight and padding gets all "
-                "of it. The mask is 0 at padding, so `mask == 0` is what to fill",
+                "of it. The mask is 0 at padding, so fill where `mask == 0`",
                 0.5,
             )
         padded_columns = scores.masked_fill(shut, -torch.finfo().max)
         if like(masked.softmax(dim=0)) or like((padded_columns / size**0.5).softmax(dim=0)):
-            raise Wrong("the columns sum to 1, not the rows. The softmax runs over dim=-1: what one token gives", 0.4)
+            raise Wrong(
+                "the columns sum to 1, not the rows. Apply the softmax over dim=-1: row i holds what token i gives", 0.4
+            )
         if values.isnan().any():
             raise Wrong(
-                f"with mask {mask.tolist()} the rows of tokens hold nan. Infinity times 0 is nan: if you multiply the mask "
+                f"with mask {mask.tolist()} the rows of tokens hold nan. Infinity times 0 is nan, so if you multiply the mask "
                 "by -inf, use masked_fill instead. A row in which every score is -inf becomes nan as well"
             )
         plain = (scores / size**0.5).softmax(dim=-1)
         if like((scores / size).masked_fill(shut, -torch.inf).softmax(dim=-1)):
-            raise Wrong("you divide by the size; its square root is wanted", 0.7)
+            raise Wrong("you divide by the size; divide by its square root", 0.7)
         if like(scores.masked_fill(shut, -torch.inf).softmax(dim=-1)):
             raise Wrong("the scores are not divided by the square root of the size, so the weights are too sharp", 0.7)
         if like((scores.T / size**0.5).masked_fill(shut, -torch.inf).softmax(dim=-1)):
-            raise Wrong("query and key have changed places: row i is the query of token i with the keys of all", 0.5)
+            raise Wrong(
+                "query and key have changed places: row i compares the query of token i with the keys of all tokens",
+                0.5,
+            )
         if real < sequence and like(plain * mask):
             raise Wrong(
-                "padding gets no weight, but the rows no longer sum to 1: you cut it out after the softmax. Set its "
-                "scores to -inf before it",
+                "padding gets no weight, but the rows no longer sum to 1: you remove padding after the softmax. Set its "
+                "scores to -inf before the softmax",
                 0.8,
             )
         if real < sequence and like((scores / size**0.5 * mask).softmax(dim=-1)):
@@ -126,7 +135,7 @@ def check_attention_weights(attention_weights) -> str:
         if real < sequence and (like(plain) or values[:, real:].abs().max() > 1e-4):
             raise Wrong(f"padding gets weight: with mask {mask.tolist()} the last columns must be 0", 0.6)
         raise Wrong(
-            f"with {real} of {sequence} tokens real the first row should be {_short(right[0])}, is {_short(values[0])}"
+            f"with {real} of {sequence} tokens real the first row should be {_short(right[0])}, but is {_short(values[0])}"
         )
 
     judge_each(cases, judge, "windows")
@@ -152,7 +161,7 @@ def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
         inside = positions.clamp(0, sequence) != sequence
         no_row = (
             "all lie outside, so no row counts and you divide by 0. The gradient is zero then, as at the end of section 7: "
-            "divide by 1 at least"
+            "divide by at least 1"
         )
         try:
             found = call(gradient_of_span_loss, logits.clone(), positions.clone())
@@ -176,18 +185,22 @@ def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
         if not kept and not values.isfinite().all():
             raise Wrong(f"labels {labels}: {no_row}")
         if values.isnan().any():
-            raise Wrong(f"nan for labels {labels}; compute a softmax, which is safe, and divide by a number above 0")
+            raise Wrong(
+                f"labels {labels} give nan; use softmax, which does not overflow, and divide by a number above 0"
+            )
         probability, truth = logits.softmax(dim=-1), _truth(positions, sequence, torch)
         if like(-right):
-            raise Wrong("the sign is turned: probability minus truth, not truth minus probability", 0.7)
+            raise Wrong("the sign is reversed: it is probability minus truth, not truth minus probability", 0.7)
         if like(right * kept):
-            raise Wrong("the loss is a mean; so the gradient is divided by the number of rows that count", 0.7)
+            raise Wrong("the loss is a mean, so divide the gradient by the number of rows that count", 0.7)
         if kept == batch and like(right / 2):
-            raise Wrong("the 2 in the lesson's divisor stood for start and end; here there is only one of them", 0.8)
+            raise Wrong("the 2 in the lesson's divisor is for start and end; here there is only one of them", 0.8)
         if like(probability / kept):
-            raise Wrong("you return probabilities; the truth, 1 at the label, is still to be taken away", 0.4)
+            raise Wrong("you return probabilities; subtract the truth, which is 1 at the label", 0.4)
         if like((logits.softmax(dim=0) - truth) / batch):
-            raise Wrong("the softmax runs over the windows (dim=0); the tokens of one window compete (dim=-1)", 0.4)
+            raise Wrong(
+                "your softmax runs over the windows (dim=0), but the tokens of one window compete (dim=-1)", 0.4
+            )
         if min(labels) < 0:
             counted = inside & (positions >= 0)
             if like((probability - truth) * counted[:, None] / counted.sum()):
@@ -215,10 +228,10 @@ def check_gradient_of_span_loss(gradient_of_span_loss) -> str:
             )
         row = int((values - right).abs().amax(dim=1).argmax())
         wanted, given = _told_apart(right[row], values[row])
-        raise Wrong(f"labels {labels}: row {row} should be {wanted}, is {given}")
+        raise Wrong(f"labels {labels}: row {row} should be {wanted}, but is {given}")
 
     judge_each(cases, judge, "batches")
-    return "right: the same as autograd, and ignored rows get none"
+    return "right: the same as autograd, and zero for ignored rows"
 
 
 def _truth(positions, sequence: int, torch):
@@ -227,7 +240,7 @@ def _truth(positions, sequence: int, torch):
 
 @checker("5.4")
 def check_count_parameters(count_parameters) -> str:
-    """``count_parameters(config)``: parameters of a BERT with question answering head, from its configuration."""
+    """``count_parameters(config)``: parameters of a BERT for question answering, from its configuration."""
     base = {"vocab_size": 28_996, "hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12,
             "intermediate_size": 3072, "max_position_embeddings": 512, "type_vocab_size": 2}  # fmt: skip
     small = {"vocab_size": 101, "hidden_size": 20, "num_hidden_layers": 3, "num_attention_heads": 4,
@@ -243,7 +256,7 @@ def check_count_parameters(count_parameters) -> str:
         if given == right:
             return
         if not isinstance(given, int):
-            raise Wrong(f"you return {given!r}; a whole number is wanted")
+            raise Wrong(f"you return {given!r}; return a whole number")
         for hint, part in _parts(config).items():
             if part and given == right - part:
                 raise Wrong(f"{given:,} instead of {right:,}: {hint} missing", 0.8)
@@ -260,7 +273,7 @@ def check_count_parameters(count_parameters) -> str:
             if given - right in {attention * (heads - 1), attention * 3 // 4 * (heads - 1)}:
                 raise Wrong(
                     f"{given:,} instead of {right:,}: you multiply by the number of heads. They share the hidden size "
-                    "among them, so their number does not matter",
+                    "among themselves, so their number does not matter",
                     0.7,
                 )
         raise Wrong(
@@ -270,11 +283,13 @@ def check_count_parameters(count_parameters) -> str:
         )
 
     judge_each([(numbers,) for numbers in cases], judge, "configurations")
-    return "right for every size; the number of heads does not matter, since they share the hidden size among them"
+    return (
+        "right for every size; the number of heads does not matter, since they share the hidden size among themselves"
+    )
 
 
 def _parts(config) -> dict[str, int]:
-    """What is easily forgotten → how many parameters that is. (Where two are equal, the first is named.)"""
+    """What is easily forgotten → how many parameters it has. (Of two with the same number, the first is named.)"""
     hidden, layers, wide = config.hidden_size, config.num_hidden_layers, config.intermediate_size
     constants = layers * (5 * hidden + wide)
     norms = layers * 4 * hidden
@@ -310,6 +325,6 @@ def _short(row, digits: int = 3) -> str:
 
 
 def _told_apart(wanted, given) -> tuple[str, str]:
-    """Two rows with as many digits as it takes to see that they differ."""
+    """Two rows, with as many digits as it takes to see a difference."""
     pairs = ((_short(wanted, digits), _short(given, digits)) for digits in range(3, 8))
     return next((pair for pair in pairs if pair[0] != pair[1]), (_short(wanted, 8), _short(given, 8)))

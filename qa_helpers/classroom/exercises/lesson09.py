@@ -14,13 +14,13 @@ TEXTS = {
 }
 # (which text, what the answer is, which occurrence of it, what kind of case it is)
 PASSAGES = [
-    ("three passages", "braids", 0, "the answer stands in the middle passage"),
+    ("three passages", "braids", 0, "the answer is in the middle passage"),
     ("three passages", "Ann", 0, "the answer begins the text, at character 0"),
     ("three passages", "Cleo", 0, "the answer begins the last passage"),
     ("three passages", "sells.", 0, "the answer ends the text"),
     ("one passage", "one", 0, "the text is a single passage"),
     ("line breaks inside", "salt", 0, "the passage has single line breaks in it"),
-    ("the same words twice", "1874", 1, "the passage's words stand in an earlier passage too"),
+    ("the same words twice", "1874", 1, "an earlier passage has the same words"),
     ("a passage that begins the text with a space", "Indented", 0, "the passage begins with a space"),
 ]
 
@@ -39,42 +39,44 @@ def check_passage_of(passage_of) -> str:
         start = [m.start() for m in re.finditer(re.escape(answer), document)][occurrence]
         right, found = _passage(document, start), call(passage_of, document, start)
         if isinstance(found, str):
-            raise Wrong("you return a text; its place is wanted, (start, end): a text alone cannot be found again")
+            raise Wrong("you return a text; return its place, (start, end): a text alone does not say where it is")
         if isinstance(found, int):
-            raise Wrong(f"you return one number, {found}; a start and an end are wanted")
+            raise Wrong(f"you return one number, {found}; return two, a start and an end")
         found = tuple(int(place) for place in found)
         if found == right:
             return
         if len(found) != 2:
-            raise Wrong(f"you return {len(found)} numbers; a start and an end are wanted")
+            raise Wrong(f"you return {len(found)} numbers; return two, a start and an end")
         case = f"{kind} ({document!r}, start {start}): you return {found}, which is {document[slice(*found)]!r}"
         text, wanted = document[slice(*found)], document[slice(*right)]
         if text == wanted.strip() != wanted:
-            raise Wrong(f"{case}. The spaces at the edge of a passage belong to it: leave out the blank line only")
+            raise Wrong(f"{case}. Spaces at the edge of a passage belong to it: leave out nothing but the blank line")
         if min(found) < 0 or (found[0] == 1 and right[0] == 0):
-            raise Wrong(f"{case}. find and rfind give -1 where there is no blank line: then the text's edge counts")
+            raise Wrong(
+                f"{case}. find and rfind return -1 if there is no blank line: then the passage begins or ends where the text does"
+            )
         if found[1] == right[1] - right[0] and found[0] == right[0]:
-            raise Wrong(f"{case}. Your second number is the length; the end is wanted, which is start + length")
+            raise Wrong(f"{case}. Your second number is the length; return the end, which is start + length")
         if found[1] < found[0]:
             raise Wrong(
-                f"{case}. It ends before it starts. Search backwards and forwards from `start`: without it, find gives the "
+                f"{case}. It ends before it starts. Search backwards and forwards from `start`: without it, find returns the "
                 "first blank line of the whole text, and rfind the last"
             )
         if text == wanted:
-            raise Wrong(f"{case}. The words are right, the place is not: they stand in the text twice")
+            raise Wrong(f"{case}. The words are right, but the place is not: they occur twice in the text")
         if found == (right[0], right[1] - 1):
             raise Wrong(f"{case}. The last character is missing. The end is exclusive: one past the last character")
         if text.strip() in wanted and text.endswith(".") and found[1] < right[1]:
             raise Wrong(f"{case}. A full stop does not end a passage, a blank line does")
         if found[0] == start != right[0]:
-            raise Wrong(f"{case}. You begin at the answer; search back to the blank line before it")
+            raise Wrong(f"{case}. You begin at the answer; search backwards to the blank line before it")
         if "\n\n" in text.strip():
             raise Wrong(
-                f"{case}. That is more than one passage: the blank lines wanted are the last one before `start` and the "
-                "first one after it"
+                f"{case}. That is more than one passage: you need the last blank line before `start` and the first one "
+                "after it"
             )
         if found[0] == max(right[0] - 2, 0) and found[0] != right[0]:
-            raise Wrong(f"{case}. The passage begins behind the blank line, which takes two characters")
+            raise Wrong(f"{case}. The passage begins after the blank line, which takes two characters")
         if text.strip() == wanted.strip():
             raise Wrong(f"{case}. Leave the blank line out, and nothing else")
         if "\n" in wanted and found[1] - found[0] < right[1] - right[0]:
@@ -82,7 +84,7 @@ def check_passage_of(passage_of) -> str:
         raise Wrong(f"{case}; expected {wanted!r}")
 
     judge_each(PASSAGES, judge, "passages")
-    return f"right in all {len(PASSAGES)} cases: now an answer can be shown with the passage it comes from"
+    return f"right in all {len(PASSAGES)} cases: now you can show an answer with the passage it comes from"
 
 
 # (titles in order, every)
@@ -130,7 +132,7 @@ def _about_documents(rows: list[dict], held: list[str], every: int) -> str:
     order, contexts = list(dict.fromkeys(texts)), {texts[k] for k in positions}
     if positions == _numbered(texts, every, at_each_change=True):
         return (
-            "A document's examples may be apart. Give a context that you have met before its old number, not a new one"
+            "A document's examples may be apart. Give a context that you have seen before its old number, not a new one"
         )
     if positions == _numbered([row["title"] for row in rows], every):
         return "You tell documents apart by their title, but several have the same; a document is a context"
@@ -142,13 +144,13 @@ def _about_documents(rows: list[dict], held: list[str], every: int) -> str:
     if whole == order[::every]:
         return f"Documents are numbered from 1, not from 0: the first one held out is number {every}"
     if whole == order[every - 1 : every]:
-        return f"You hold out document {every} only; {2 * every}, {3 * every} and so on are held out as well"
+        return f"You hold out document {every} only; hold out {2 * every}, {3 * every} and so on as well"
     if len(whole) == len(order) // every:
         return (
-            f"As many documents as are wanted, but not those whose number {every} divides. Number them as they first "
-            "appear: a set has no order, and the first or the last few are not meant"
+            f"The right number of documents, but not those whose number is divisible by {every}. Number them as they "
+            "first appear: a set has no order, and the first few or the last few are not what is asked for"
         )
-    return f"Documents are numbered from 1; those whose number {every} divides are held out"
+    return f"Documents are numbered from 1; those whose number is divisible by {every} are held out"
 
 
 @checker("9.2")
@@ -159,24 +161,26 @@ def check_split_by_document(split_by_document) -> str:
         rows = _rows(titles)
         found = call(split_by_document, [dict(row) for row in rows], every)
         if not isinstance(found, tuple | list) or len(found) != 2:
-            raise Wrong("two lists are wanted: the examples to train on, and those held out")
+            raise Wrong("return two lists: the examples to train on, and those held out")
         found = [list(part) for part in found]
         if any(not isinstance(row, dict) for part in found for row in part):
-            raise Wrong("the lists are to hold the examples themselves, whole rows, not their ids, contexts or places")
+            raise Wrong(
+                "the lists should contain the examples themselves, whole rows, not their ids, contexts or places"
+            )
         train, held = ([row["id"] for row in part] for part in found)
         right = [[row["id"] for row in part] for part in _split(rows, every)]
         if [train, held] == right:
             return
         case = f"contexts {titles}, every {every}: held out are {held}, expected {right[1]}"
         if [held, train] == right:
-            raise Wrong(f"{case}. The two lists are exchanged: training examples come first")
+            raise Wrong(f"{case}. The two lists are swapped: training examples come first")
         for row in rows:
             times = (train + held).count(row["id"])
             if times != 1:
                 where = "in neither" if not times else "in both" if row["id"] in train and row["id"] in held else "there twice"  # fmt: skip
                 raise Wrong(f"{case}. Each example belongs in exactly one of the lists, and {row['id']!r} is {where}")
         if [sorted(train), sorted(held)] == [sorted(part) for part in right]:
-            raise Wrong(f"{case}. The right examples, but keep them in their order")
+            raise Wrong(f"{case}. The right examples, but in another order: keep the order that they had")
         raise Wrong(f"{case}. {_about_documents(rows, held, every)}")
 
     judge_each(SPLITS, judge, "lists")
@@ -185,16 +189,16 @@ def check_split_by_document(split_by_document) -> str:
 
 # (document, answer, what kind of case it is)
 PLACES = [
-    ("The dough rests for nine hours.", "nine hours", "it stands there once, as it is"),
-    ("Nine hours, or nine hours and a bit.", "nine hours", "it stands there twice, once with a capital"),
-    ("It rests for nine\n   hours in a bowl.", "nine hours", "a line break and spaces stand between its words"),
-    ("It rests for nine hours.", "ten hours", "it does not stand there"),
-    ("It costs $2.50 (with cream).", "$2.50 (with cream)", "the answer has signs that mean something in a pattern"),
-    ("It costs 2x50 or 2.50 crowns.", "2.50", "a point is a point"),
-    ("İznik ware: a blue bowl.", "Blue Bowl", "a letter before it grows longer in lower case (İ)"),
+    ("The dough rests for nine hours.", "nine hours", "it occurs once, exactly as given"),
+    ("Nine hours, or nine hours and a bit.", "nine hours", "it occurs twice, once with a capital"),
+    ("It rests for nine\n   hours in a bowl.", "nine hours", "there are a line break and spaces between its words"),
+    ("It rests for nine hours.", "ten hours", "it does not occur"),
+    ("It costs $2.50 (with cream).", "$2.50 (with cream)", "the answer has characters with a meaning in a pattern"),
+    ("It costs 2x50 or 2.50 crowns.", "2.50", "a dot means a dot"),
+    ("İznik ware: a blue bowl.", "Blue Bowl", "a letter before it becomes longer in lower case (İ)"),
     ("  A   blue    bowl,\nthen a blue bowl.", "a BLUE bowl", "the text has many spaces before it"),
     ("One plum, one pear.", "  one plum\n", "the answer has spaces around it"),
-    ("Ninehours is a name, nine hours a time.", "nine hours", "without a space it is another text"),
+    ("Ninehours is a name, nine hours a time.", "nine hours", "without a space it is a different word"),
     ("They sing la la la.", "la la", "two places would overlap"),
 ]
 
@@ -207,21 +211,21 @@ def _places(document: str, answer: str) -> list[tuple[int, int]]:
 def _as_list(found) -> list:
     """The spans as a list; :class:`Wrong` if they are not pairs of numbers, but what is easily returned instead."""
     if isinstance(found, tuple) and len(found) == 2 and all(isinstance(place, int) for place in found):
-        raise Wrong(f"you return one pair, {found}; a list of pairs is wanted, even for one place")
+        raise Wrong(f"you return one pair, {found}; return a list of pairs, even for one place")
     found = list(found)
     for place in found:
         if isinstance(place, str):
-            raise Wrong(f"you return texts, such as {place!r}; their places are wanted, pairs of a start and an end")
+            raise Wrong(f"you return texts, such as {place!r}; return their places, pairs of a start and an end")
         if isinstance(place, re.Match):
-            raise Wrong("you return matches; the place of each is wanted, which its method span gives")
+            raise Wrong("you return matches; return the place of each, which its method `span` gives you")
         if isinstance(place, int):
-            raise Wrong(f"you return single numbers, such as {place}; a start and an end are wanted for each place")
+            raise Wrong(f"you return single numbers, such as {place}; return a start and an end for each place")
     return found
 
 
 @checker("9.3")
 def check_places_of(places_of) -> str:
-    """``places_of(document, answer)``: all (start, end) where it stands, whatever the case and the white space."""
+    """``places_of(document, answer)``: all (start, end) where it occurs, whatever the case and the white space."""
 
     def judge(document: str, answer: str, kind: str) -> None:
         right = _places(document, answer)
@@ -239,19 +243,23 @@ def check_places_of(places_of) -> str:
         if sorted(found) == sorted(right):
             raise Wrong(f"{case}. The right places, but from left to right, please")
         if found and len(found) < len(right) and set(found) < set(right):
-            raise Wrong(f"{case}. Some are missing: all places are wanted, in any case")
+            raise Wrong(f"{case}. Some are missing: return all places, whether in upper or lower case")
         if not found and "\n" in document + answer:
-            raise Wrong(f"{case}. Between two words any white space will do, and around the answer none counts")
+            raise Wrong(
+                f"{case}. Any white space will do between two words, and white space around the answer does not count"
+            )
         if not found and answer not in document and answer.lower() in document.lower():
-            raise Wrong(f"{case}. Capitals are not to matter")
+            raise Wrong(f"{case}. Upper and lower case should not matter")
         if not found:
-            raise Wrong(f"{case}. Escape the answer: its signs are meant as they are")
+            raise Wrong(f"{case}. Escape the answer: its characters mean themselves")
         if any(one[1] > other[0] for one, other in itertools.pairwise(found)):
             raise Wrong(f"{case}. Places do not overlap: after one of them, search on from its end")
         if any(len(document[slice(*span)].split()) < len(answer.split()) for span in found):
-            raise Wrong(f"{case}. Between two words there is one white space at least: \\s+, not \\s*")
+            raise Wrong(f"{case}. There is at least one white space between two words: \\s+, not \\s*")
         if len(found) > len(right):
-            raise Wrong(f"{case}. That is more than is there: escape the answer, and return nothing for no place")
+            raise Wrong(
+                f"{case}. That is more than there is: escape the answer, and return an empty list if it does not occur"
+            )
         if found == [(start, end - 1) for start, end in right]:
             raise Wrong(f"{case}. The end is exclusive: one past the last character")
         if found == [(start, start + len(answer)) for start, _ in right]:

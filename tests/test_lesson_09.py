@@ -1,0 +1,87 @@
+"""The search of lesson 09: BM25 as the notebook writes it out, against the formula computed in another way.
+
+The other way is numpy's: a matrix of counts with a row per passage and a column per word of the vocabulary.
+"""
+
+import ast
+import json
+import math
+import re
+from collections import Counter
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY
+from hypothesis import given
+from hypothesis import strategies as st
+
+from qa_helpers.checkpoints import ASSETS
+from qa_helpers.classroom.annotations import read_documents
+
+NOTEBOOK = REPOSITORY / "notebooks" / "09_your_own_documents.ipynb"
+texts = st.lists(st.sampled_from(["a", "b", "c", "dough", "Rye", "é"]), min_size=1, max_size=12).map(" ".join)
+
+
+def lesson(*wanted: str) -> dict:
+    """Functions (by their names) and values (by the names they are assigned to) of the notebook's cells."""
+    found = {"Counter": Counter, "math": math, "re": re}
+    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "code" and any(name in source for name in wanted) and "%pip" not in source:
+            for node in ast.parse(source).body:
+                names = {getattr(node, "name", "")} | {getattr(t, "id", "") for t in getattr(node, "targets", [])}
+                if names & set(wanted):
+                    exec(ast.unparse(node), found)
+    assert set(wanted) <= set(found)
+    return found
+
+
+LESSON = lesson("words", "idf", "bm25", "reworded", "rests", "true_days")
+
+
+def scores_by_matrix(question: str, passages: list[str], k1: float, b: float) -> np.ndarray:
+    passages = [re.findall(r"\w+", text.lower()) for text in passages]
+    vocabulary = sorted({word for passage in passages for word in passage})
+    counts = np.array([[passage.count(word) for word in vocabulary] for passage in passages], dtype=float)
+    lengths = counts.sum(axis=1)
+    containing = (counts > 0).sum(axis=0)
+    idf = np.log1p((len(passages) - containing + 0.5) / (containing + 0.5))
+    saturated = counts / (counts + k1 * (1 - b + b * lengths / lengths.mean())[:, None])
+    asked = re.findall(r"\w+", question.lower())
+    return saturated @ (idf * [asked.count(word) for word in vocabulary])
+
+
+@given(texts, st.lists(texts, min_size=1, max_size=6), st.floats(0.1, 3), st.floats(0, 1))
+def test_bm25_gives_the_scores_of_the_formula(question, passages, k1, b):
+    bags = [Counter(LESSON["words"](text)) for text in passages]
+    assert LESSON["bm25"](question, bags, k1, b) == pytest.approx(scores_by_matrix(question, passages, k1, b))
+
+
+def test_bm25_ranks_the_bakerys_passages_as_the_formula_does():
+    documents = read_documents(ASSETS / "bakery")
+    passages = [f"{title} {part}" for title, text in documents.items() for part in text.split("\n\n")]
+    bags = [Counter(LESSON["words"](text)) for text in passages]
+    asked = [f"How long does the dough of the {title} rest?" for title in documents] + list(LESSON["reworded"].values())
+    for question in asked:
+        ours, right = LESSON["bm25"](question, bags), scores_by_matrix(question, passages, 1.2, 0.75)
+        assert sorted(range(len(bags)), key=lambda k: -ours[k]) == list(np.argsort(-right, kind="stable"))
+
+
+def test_a_rare_word_counts_more_a_repeated_one_less_each_time_and_length_only_with_b():
+    rare, common = (LESSON["idf"](word, [Counter("ab"), Counter("a"), Counter("a")]) for word in "ba")
+    assert rare > common > 0
+    once, twice, thrice, _ = LESSON["bm25"]("a", [Counter(a=n, x=9 - n) for n in (1, 2, 3)] + [Counter("y" * 9)])
+    assert twice - once > thrice - twice > 0
+    bags = [Counter(a=1), Counter(a=1, x=9)]
+    short, long = LESSON["bm25"]("a", bags)
+    assert short > long and len(set(LESSON["bm25"]("a", bags, b=0))) == 1
+
+
+def test_the_lists_of_right_answers_are_about_the_cards():
+    cards = read_documents(ASSETS / "bakery")
+    cards.pop("chronicle")
+    assert set(LESSON["rests"]) == set(LESSON["true_days"]) == set(LESSON["reworded"]) == set(cards)
+    assert all(answer in cards[title] for title, answer in LESSON["rests"].items())
+    absent = [title for title, answer in LESSON["true_days"].items() if answer not in cards[title]]
+    assert absent == ["market braid"], "the one day that has to be concluded"
+    assert not any(re.search(rf"\b{title}\b", question) for title, question in LESSON["reworded"].items())
