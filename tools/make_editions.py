@@ -33,7 +33,10 @@ def student_edition(folder: Path) -> None:
     Raises:
         ValueError: an exercise lacks a cell, or its stub is not open.
     """
-    names = {lesson_path(lesson).name for lesson in LESSONS}
+    names = {lesson_path(lesson).name for lesson in LESSONS} | {"BIBLIOGRAPHY.md"}
+    shutil.copy(ROOT / "notebooks" / "BIBLIOGRAPHY.md", folder)
+    shutil.copytree(ROOT / "notebooks" / "images", folder / "images")
+    names |= {f"images/{path.name}" for path in (folder / "images").iterdir()}
     for lesson in LESSONS:
         path = lesson_path(lesson)
         notebook = cleared(nbformat.read(path, as_version=4))

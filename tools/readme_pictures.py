@@ -1,4 +1,4 @@
-"""Make the README's pictures again, in notebooks/images: two widgets as the browser tests saw them, and one figure.
+"""Make the pictures of the README and of the lessons' page again: two widgets as the browser tests saw them, and one figure.
 
     make test-browser && python tools/readme_pictures.py
 

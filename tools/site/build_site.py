@@ -1,4 +1,4 @@
-"""Build the course as a static site: `make site` → dist/site/index.html, and a PDF of each lesson where Chromium is.
+"""Build the course as a static site: `make site` → dist/site/index.html, and PDFs of its pages where Chromium is installed.
 
     python tools/site/build_site.py [--output-dir dist/site] [--no-pdf]
 
@@ -9,6 +9,7 @@ built offline, and works when opened from a folder.) Everything around the noteb
 
 import argparse
 import base64
+import copy
 import json
 import re
 import shutil
@@ -30,10 +31,11 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
 
+from bibliography import is_cited  # noqa: E402
 from lab import find_chromium  # noqa: E402
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
-WIDGET_REMARK = "This widget moves in JupyterLab only. The picture beside it shows it standing still."
+WIDGET_REMARK = "This widget works in JupyterLab only. The picture that follows shows what it looks like."
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)(?: · )?")
 HOME = "index.html"
 
@@ -65,6 +67,7 @@ def build(output: Path, notebooks: Path = ROOT / "notebooks") -> list[Page]:
     pages += [markdown_page(path) for path in sorted(notebooks.glob("*.md"))]
     if (notebooks / "images").is_dir():
         shutil.copytree(notebooks / "images", output / "images", dirs_exist_ok=True)
+    add_sources(pages)
     for page in pages:
         settle_headings(page)
     by_source = {page.source.resolve(): page for page in pages}
@@ -134,6 +137,29 @@ def markdown_page(path: Path) -> Page:
     if title is None:
         raise ValueError(f"{path.name} has no title: it begins with '# '")
     return Page(path, f"{path.stem.lower()}.html", title.get_text().strip("¶ "), tree)
+
+
+def add_sources(pages: list[Page]) -> None:
+    """At each lesson's end, and so in its PDF, the lines of the bibliography that the lesson cites."""
+    bibliography = next((page for page in pages if page.source.name == "BIBLIOGRAPHY.md"), None)
+    for page in pages:
+        text = page.body.get_text() if page.lesson and bibliography else ""
+        cited = [line for line in bibliography.body.select("li") if is_cited(_key(line), text)] if text else []
+        if cited:
+            section = BeautifulSoup(
+                '<section class="sources"><h2>Sources</h2><ul></ul>'
+                '<p>All sources of the course are in the <a href="BIBLIOGRAPHY.md">bibliography</a>.</p></section>',
+                "html.parser",
+            ).section
+            for line in map(copy.copy, cited):
+                for node in list(line.find_all("a")[-1].next_siblings):  # who else cites it
+                    node.extract()
+                section.ul.append(line)
+            page.body.append(section)
+
+
+def _key(line) -> str:
+    return line.strong.get_text().removesuffix(".")
 
 
 def slug(text: str) -> str:
@@ -212,9 +238,9 @@ def home_body(lessons: list[Page], pages: list[Page]) -> BeautifulSoup:
             f'<p>{escape(facts)}</p><p class="small"><a href="pdf/{lesson.source.stem}.pdf" data-pdf>to print</a>{more}</p></li>'
         )
     return BeautifulSoup(
-        "<h1>Extractive QA in notebooks</h1><p>How BERT and its friends are fine-tuned to answer a question with a span "
-        "of a text: ten executed lessons, from a raw dataset row to a scored answer. To run them yourself, and to do "
-        "their exercises, open the notebooks in JupyterLab or Colab.</p>"
+        "<h1>Extractive QA in notebooks</h1><p>How BERT and its relatives are fine-tuned to answer a question by pointing "
+        "at a span of a text: ten executed lessons, from a raw dataset row to a scored answer. Open the notebooks in "
+        "JupyterLab or Colab to run them yourself and to do the exercises.</p>"
         f'<ol class="lessons">{"".join(rows)}</ol>',
         "html.parser",
     )
@@ -224,6 +250,8 @@ def passages(page: Page) -> Iterator[tuple[str, str, str]]:
     """(anchor, heading, text) of every section: what the search looks through."""
     anchor, heading, texts = "", page.title, []
     for node in page.body.find_all(re.compile(r"^(h[1-6]|p|li|td|th|pre)$")):
+        if node.find_parent(class_="sources"):
+            continue  # a search for a paper should find the bibliography
         if re.match(r"h[1-6]$", node.name):
             yield anchor, heading, " ".join(texts)
             anchor, heading, texts = node["id"], node.get_text().strip("¶ "), []
@@ -251,7 +279,7 @@ def write_assets(output: Path, pages: list[Page]) -> None:
 
 
 def print_pdfs(output: Path, pages: list[Page]) -> int:
-    """A PDF of every lesson, by headless Chromium. Returns how many; 0 where there is no Chromium."""
+    """A PDF of every page but solutions, by headless Chromium. Returns how many; 0 where there is no Chromium."""
     from playwright.sync_api import sync_playwright
 
     executable = find_chromium()
@@ -259,14 +287,14 @@ def print_pdfs(output: Path, pages: list[Page]) -> int:
         return 0
     (output / "pdf").mkdir(exist_ok=True)
     footer = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span> / <span class="totalPages"></span></div>'
-    lessons = [page for page in pages if page.lesson]
+    printed = [page for page in pages if page.name != HOME and not page.spoiler]
     with sync_playwright() as playwright:
         browser = playwright.chromium.launch(executable_path=executable)
         tab = browser.new_page()
-        for page in lessons:
+        for page in printed:
             tab.goto((output / page.name).resolve().as_uri())
             tab.pdf(
-                path=str(output / "pdf" / f"{page.source.stem}.pdf"),
+                path=str(output / "pdf" / f"{Path(page.name).stem}.pdf"),
                 format="A4",
                 display_header_footer=True,
                 header_template="<span></span>",
@@ -276,7 +304,7 @@ def print_pdfs(output: Path, pages: list[Page]) -> int:
                 outline=True,
             )
         browser.close()
-    return len(lessons)
+    return len(printed)
 
 
 def main() -> None:
