@@ -29,7 +29,8 @@ def large_encoder(tmp_path_factory) -> str:
 def test_every_experiment_has_an_amount_for_every_pace():
     assert all(set(columns) == {"mini", *SIZES} for columns in AMOUNTS.values())
     settings = {field.name for field in fields(FineTuneConfig)}
-    assert {field.name for field in fields(Amount)} - settings == {"train_rows", "eval_rows", "shuffled"}
+    own = {"train_rows", "eval_rows", "shuffled", "small_learning_rate"}
+    assert {field.name for field in fields(Amount)} - settings == own
 
 
 @pytest.mark.parametrize("size", SIZES)

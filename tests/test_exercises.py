@@ -193,7 +193,7 @@ def test_who_raised_is_told():
 
     assert "your code raised ZeroDivisionError" in check(lambda: 1 / 0).message
     assert "returned None" in check(lambda: None).message
-    assert "returned [1, 2], which is not of the kind" in check(lambda: [1, 2]).message
+    assert "returned [1, 2], which is not the kind of result" in check(lambda: [1, 2]).message
     assert "the checker expects a function" in check(7).message
     assert check(leave_quietly).message == "your code raised SystemExit: 3"
 

@@ -202,12 +202,12 @@ def test_titles_and_ids_from_files_are_never_paths(name, model, tokenizer, tmp_p
 @pytest.mark.parametrize(
     "name, content, told",
     [
-        ("notes.exe", b"text", "is not a plain text or markdown file"),
-        ("notes.txt.zip", b"PK", "is not a plain text or markdown file"),
-        ("notes.html", b"<script>", "is not a plain text or markdown file"),
-        ("notes.txt", b"x" * (ask_box.MAX_BYTES + 1), "1,000,001 bytes, and at most 1,000,000 are read"),
+        ("notes.exe", b"text", "is not a plain text or Markdown file"),
+        ("notes.txt.zip", b"PK", "is not a plain text or Markdown file"),
+        ("notes.html", b"<script>", "is not a plain text or Markdown file"),
+        ("notes.txt", b"x" * (ask_box.MAX_BYTES + 1), "1,000,001 bytes, but the limit is 1,000,000"),
         ("notes.txt", b"\xff\xfe\x00", "is not UTF-8 .byte 0"),
-        ("notes.md", b"PK\x03\x04\x00\x00", "holds bytes that are no text"),
+        ("notes.md", b"PK\x03\x04\x00\x00", "contains bytes that are not text"),
         ("notes.txt", b" \n", "is empty"),
     ],
 )
