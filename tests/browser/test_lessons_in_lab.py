@@ -31,7 +31,7 @@ def test_02_offsets_light_up(run_lesson, pictures, check_time):
         assert widget.marked() != lit
 
         widget.control("Text").fill("Typed here")
-        expect(widget.view).to_contain_text("of 10 without a token")
+        expect(widget.view).to_contain_text("of 10 characters belongs to no token")
         cut = widget.read()
         widget.control("Tokenizer").select_option(index=1)
         expect(widget.view).not_to_contain_text(cut)
