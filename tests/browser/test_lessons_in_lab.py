@@ -65,7 +65,7 @@ def test_04_a_label_step_by_step(run_lesson, pictures, check_time):
         expect(widget.view).to_contain_text("step 2 of 6")
         assert widget.marked() != lit
         widget.slider("Step").press("End")
-        expect(widget.view).to_contain_text("Read back:")
+        expect(widget.view).to_contain_text("Read back from the context:")
         widget.root.get_by_role("button", name="Back").click()
         expect(widget.view).to_contain_text("step 5 of 6")
         check_time(widget, "Step")
@@ -78,7 +78,7 @@ def test_07_spans_and_the_threshold(run_lesson, pictures, check_time):
         widget.slider("Longest answer").press("End")
         bars = widget.drawing()
         widget.slider("Longest answer").press("Home")
-        expect(widget.view).to_contain_text("each of 1 token at most")
+        expect(widget.view).to_contain_text("at most 1 token each")
         assert widget.drawing() != bars, "the best span has one token now, so another part is shaded"
 
         widget.control("allow “no answer”").check()
