@@ -1,13 +1,15 @@
 """What several test files share: a short run, callbacks that disturb it, and comparisons of models."""
 
+import ast
 import json
 import math
 from datetime import UTC, datetime
 
+import nbformat
 import numpy as np
 import pytest
 import torch
-from conftest import make_example
+from conftest import REPOSITORY, make_example
 from datasets import Dataset
 from transformers import (
     AlbertConfig,
@@ -247,3 +249,24 @@ def made_like_deberta_v1(folder) -> str:
         DebertaForQuestionAnswering(config).half().save_pretrained(folder)
     tokenizer.save_pretrained(folder)
     return str(folder)
+
+
+def names_of_lesson(lesson: str, *wanted: str, **given) -> dict:
+    """Functions (by their names) and values (by the names they are assigned to) that a lesson's cells define, in their order.
+
+    Args:
+        lesson: the notebook's name without ``.ipynb``.
+        wanted: all must be there.
+        given: names that they need.
+    """
+    cells = nbformat.read(REPOSITORY / "notebooks" / f"{lesson}.ipynb", as_version=4).cells
+    sources = [cell.source for cell in cells if cell.cell_type == "code" and "%pip" not in cell.source]
+    nodes = [
+        node
+        for source in sources
+        for node in ast.parse(source).body
+        if ({getattr(node, "name", "")} | {getattr(to, "id", "") for to in getattr(node, "targets", [])}) & set(wanted)
+    ]
+    exec(compile(ast.Module(nodes, []), lesson, "exec"), given)
+    assert set(wanted) <= given.keys()
+    return given

@@ -1,10 +1,7 @@
 """What lessons 02 to 04 look for in their source: the same examples as always in SQuAD's shape, something true in any other."""
 
-import ast
-
-import nbformat
 import pytest
-from conftest import REPOSITORY
+from support import names_of_lesson
 
 from qa_helpers import cases, load_squad, load_tokenizer, make_features
 from qa_helpers.classroom.widgets.window_explorer import windows_of
@@ -114,16 +111,6 @@ def test_texts_that_no_window_cuts_are_refused(tokenizer):
         cases.small_windows(rows, tokenizer)
 
 
-def functions_of_lesson(name: str, wanted: set[str]) -> dict:
-    """Functions that a lesson writes out, by name."""
-    cells = nbformat.read(REPOSITORY / "notebooks" / name, as_version=4).cells
-    sources = [cell.source for cell in cells if cell.cell_type == "code" and "%pip" not in cell.source]
-    nodes = [node for source in sources for node in ast.parse(source).body if getattr(node, "name", None) in wanted]
-    made: dict = {}
-    exec(compile(ast.Module(nodes, []), name, "exec"), made)
-    return made
-
-
 ODD = [
     "He saw 😀",
     "It was Zoë",
@@ -139,7 +126,7 @@ ODD = [
 
 def test_the_loop_of_lesson_04_gives_the_labels_of_the_package(tokenizer):
     """Also where the answer's last character is several tokens (bytes; a mark for the space, and a letter)."""
-    label_window = functions_of_lesson("04_labels.ipynb", {"label_by_loop", "label_window"})["label_window"]
+    label_window = names_of_lesson("04_labels", "label_by_loop", "label_window")["label_window"]
     rows = [
         row(k * 10 + words, " ".join([text, *[filler] * words]), text[first:])
         for k, text in enumerate(ODD)

@@ -5,14 +5,13 @@ Tiny models with random weights, so that none of this depends on a shipped check
 is for all of them.
 """
 
-import ast
 import json
 import math
 
 import pytest
 import torch
 from conftest import REPOSITORY
-from support import CONFIGS, batch_for
+from support import CONFIGS, batch_for, names_of_lesson
 from torch import nn
 from torch.nn import functional as F
 from transformers import AutoModelForQuestionAnswering, BertConfig
@@ -23,15 +22,11 @@ import qa_helpers
 NOTEBOOK = REPOSITORY / "notebooks" / "05_model_internals.ipynb"
 
 
-def code_cells() -> list[str]:
-    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
-    return ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
-
-
 @pytest.fixture(scope="module")
 def lesson() -> dict:
     """The names that the notebook's own cells define: ``span_loss``, ``ExtractiveQA``, ``build_own``, ``load_weights``."""
-    sources = code_cells()
+    cells = json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]
+    sources = ["".join(cell["source"]) for cell in cells if cell["cell_type"] == "code"]
     names = {
         "torch": torch,
         "nn": nn,
@@ -123,8 +118,10 @@ def test_gradients_reach_the_input_vectors_in_every_family(library):
     assert (vectors.grad.norm(dim=-1) > 0).all()
 
 
-WRITTEN_OUT = "parameter, layer_norm, embed, linear, by_heads, attention_by_hand, gelu, take_in, layer, encode, "
-WRITTEN_OUT += "cross_entropy_by_hand, whole_model, only_itself"
+WRITTEN_OUT = (
+    "parameter layer_norm embed linear by_heads attention_by_hand gelu take_in layer encode "
+    "cross_entropy_by_hand whole_model only_itself"
+)
 
 
 @pytest.fixture(params=[(1, 2), (3, 4)], ids=lambda layers_and_heads: "{} layers, {} heads".format(*layers_and_heads))
@@ -136,22 +133,14 @@ def by_hand(request):
         shape = {"num_hidden_layers": layers, "num_attention_heads": heads, "hidden_size": 24, "intermediate_size": 40}
         config = BertConfig(vocab_size=60, max_position_embeddings=40, layer_norm_eps=1e-3, **shape)
         bert = AutoModelForQuestionAnswering.from_config(config, attn_implementation="eager").eval()
-        for (
-            parameter
-        ) in bert.parameters():  # constants that are 0 and factors that are 1 would hide that one is missing
+        # Constants that are 0 and factors that are 1 would hide that one is missing.
+        for parameter in bert.parameters():
             nn.init.normal_(parameter, std=0.3)
     tables = bert.bert.embeddings
     names = {"torch": torch, "math": math, "bert": bert, "named": dict(bert.named_parameters()), "used": set()}
     names |= {"position_table": tables.position_embeddings.weight, "segment_table": tables.token_type_embeddings.weight}
     names["size"] = config.hidden_size // heads
-    for source in code_cells():
-        if "%pip" not in source:
-            functions = [node for node in ast.parse(source).body if isinstance(node, ast.FunctionDef)]
-            for node in functions:
-                if node.name in WRITTEN_OUT.split(", "):
-                    exec(ast.unparse(node), names)
-    assert names.keys() >= set(WRITTEN_OUT.split(", "))
-    return names
+    return names_of_lesson("05_model_internals", *WRITTEN_OUT.split(), **names)
 
 
 @pytest.fixture

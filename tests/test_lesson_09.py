@@ -3,40 +3,23 @@
 The other way is numpy's: a matrix of counts with a row per passage and a column per word of the vocabulary.
 """
 
-import ast
-import json
 import math
 import re
 from collections import Counter
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY
 from hypothesis import given
 from hypothesis import strategies as st
+from support import names_of_lesson
 
 from qa_helpers.checkpoints import ASSETS
 from qa_helpers.classroom.annotations import read_documents
 
-NOTEBOOK = REPOSITORY / "notebooks" / "09_your_own_documents.ipynb"
 texts = st.lists(st.sampled_from(["a", "b", "c", "dough", "Rye", "é"]), min_size=1, max_size=12).map(" ".join)
-
-
-def lesson(*wanted: str) -> dict:
-    """Functions (by their names) and values (by the names they are assigned to) of the notebook's cells."""
-    found = {"Counter": Counter, "math": math, "re": re}
-    for cell in json.loads(NOTEBOOK.read_text(encoding="utf-8"))["cells"]:
-        source = "".join(cell["source"])
-        if cell["cell_type"] == "code" and any(name in source for name in wanted) and "%pip" not in source:
-            for node in ast.parse(source).body:
-                names = {getattr(node, "name", "")} | {getattr(t, "id", "") for t in getattr(node, "targets", [])}
-                if names & set(wanted):
-                    exec(ast.unparse(node), found)
-    assert set(wanted) <= set(found)
-    return found
-
-
-LESSON = lesson("words", "idf", "bm25", "reworded", "rests", "true_days")
+LESSON = names_of_lesson(
+    "09_your_own_documents", "words", "idf", "bm25", "reworded", "rests", "true_days", Counter=Counter, math=math, re=re
+)
 
 
 def scores_by_matrix(question: str, passages: list[str], k1: float, b: float) -> np.ndarray:

@@ -191,9 +191,8 @@ class Annotations:
     def save(self, path: str | Path) -> None:
         """Save the examples as SQuAD JSON; the file is written completely or not at all."""
         order = list(self.documents)
-        rows = sorted(
-            self.examples, key=lambda example: order.index(example["title"])
-        )  # so that the file contains each context once
+        # Sorted, so that the file contains each context once.
+        rows = sorted(self.examples, key=lambda example: order.index(example["title"]))
         version = "1.1" if all(row["answers"]["text"] for row in rows) else "2.0"
         write_whole(path, json.dumps(to_squad_json(rows, version), ensure_ascii=False, indent=1))
 

@@ -21,7 +21,7 @@ from torch.utils.data import IterableDataset
 from transformers import BertConfig, BertForQuestionAnswering, set_seed
 
 from ..engine.whole_files import whole_folder
-from ..features import features_of
+from ..features import count_tokens, features_of
 from ..model import ExtractiveQA, make_batch
 from .corpus import build_corpus, passages, retellings
 from .notes import Note, read_notes, training_values, varied
@@ -203,9 +203,9 @@ class Batches(IterableDataset):
             yield self._batch(windows[first : first + size])
 
     def _windows(self, asked: list[Asked], length: int) -> list[dict]:
-        questions = self.tokenizer([one.question for one in asked], add_special_tokens=False)["input_ids"]
+        lengths = count_tokens([one.question for one in asked], self.tokenizer)
         # The rest of a window is for the context, and must be more than two neighbours share.
-        asked = [one for one, tokens in zip(asked, questions, strict=True) if len(tokens) < length // 2]
+        asked = [one for one, tokens in zip(asked, lengths, strict=True) if tokens < length // 2]
         columns = {
             "id": [str(number) for number in range(len(asked))],
             "question": [one.question for one in asked],

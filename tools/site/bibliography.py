@@ -22,24 +22,24 @@ def entries(page: str) -> dict[str, re.Match]:
     return {found["key"]: found for found in ENTRY.finditer(page)}
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """The text on one line, and three authors or more, where they are all named, as "et al."."""
     name = r"[A-Z][\w’-]+"
     return re.sub(rf"({name})(?:, {name})+,? and {name}(?=,? \(?(?:19|20)\d\d)", r"\1 et al.", " ".join(text.split()))
 
 
 def is_cited(key: str, text: str) -> bool:
-    """Whether the text names the source, also as "Devlin et al. (2019)" or with another year of the same authors before."""
+    """Whether a :func:`plain` text names the source, also as "Devlin et al. (2019)" or with another year of the same authors
+    before."""
     name, _, year = key.rpartition(" ")
-    text = _plain(text)
     if not re.fullmatch(r"\d{4}", year):
         return key.removeprefix("The ") in text
     return bool(re.search(rf"(?<!\w){re.escape(name)},? \(?(?:\d{{4}}, )*{year}(?!\d)", text))
 
 
 def without_entry(text: str, keys: set[str]) -> list[str]:
-    """What the text cites by the names of two or more authors, and the bibliography lacks."""
-    cited = (f"{name} {year}" for name, year in BY_NAME.findall(_plain(text)))
+    """What a :func:`plain` text cites by the names of two or more authors, and the bibliography lacks."""
+    cited = (f"{name} {year}" for name, year in BY_NAME.findall(text))
     return [key for key in cited if key not in keys]
 
 
@@ -50,7 +50,8 @@ def cells_text(path: Path) -> str:
 
 
 def places(root: Path = ROOT) -> dict[str, str]:
-    """Everything that may cite, by the name that the bibliography calls it: lessons with their solutions, and modules."""
+    """Everything that may cite, as :func:`plain` text, by the name that the bibliography calls it: lessons with their
+    solutions, and modules."""
     found = {}
     for path in sorted((root / "notebooks").glob("[0-9][0-9]_*.ipynb")):
         solutions = path.parent / "solutions" / f"{path.stem}_solutions.ipynb"
@@ -58,7 +59,7 @@ def places(root: Path = ROOT) -> dict[str, str]:
     package = root / "qa_helpers"
     for path in sorted(package.rglob("*.py")):
         found[f"`{path.relative_to(package).as_posix()}`"] = path.read_text(encoding="utf-8")
-    return found
+    return {name: plain(text) for name, text in found.items()}
 
 
 def updated(page: str, texts: dict[str, str]) -> str:

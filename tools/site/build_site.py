@@ -31,7 +31,7 @@ HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
 sys.path.insert(0, str(HERE.parent))
 
-from bibliography import is_cited  # noqa: E402
+from bibliography import is_cited, plain  # noqa: E402
 from lab import find_chromium  # noqa: E402
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
@@ -143,7 +143,7 @@ def add_sources(pages: list[Page]) -> None:
     """At each lesson's end, and so in its PDF, the lines of the bibliography that the lesson cites."""
     bibliography = next((page for page in pages if page.source.name == "BIBLIOGRAPHY.md"), None)
     for page in pages:
-        text = page.body.get_text() if page.lesson and bibliography else ""
+        text = plain(page.body.get_text()) if page.lesson and bibliography else ""
         cited = [line for line in bibliography.body.select("li") if is_cited(_key(line), text)] if text else []
         if cited:
             section = BeautifulSoup(

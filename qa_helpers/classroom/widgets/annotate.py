@@ -21,22 +21,21 @@ def annotation_view(
     annotations: Annotations,
     document: str,
     question: str = "",
-    answer: str = "",
+    answer: str | None = "",
     occurrence: int | None = None,
     wanted: int = 12,
     note: str = "",
-    unanswerable: bool = False,
 ) -> Html:
     """A document with an answer marked in it, and a list of the annotations so far.
 
     Args:
         annotations: the documents and the examples so far.
         document: the title of the document to show.
-        question, answer: what is about to be added; the answer may occur nowhere, once or several times.
+        question, answer: what is about to be added; the answer may occur nowhere, once or several times, and is None if the
+            document does not answer the question.
         occurrence: which occurrence of the answer is meant, counted from 0; None while this is undecided.
         wanted: the number of annotations to aim for.
         note: a message to show above everything else, such as why an annotation was refused.
-        unanswerable: the question to be added has no answer in the document; ``answer`` is ignored.
 
     Raises:
         ValueError: there is no such document.
@@ -44,7 +43,7 @@ def annotation_view(
     text = annotations.documents.get(document)
     if text is None:
         raise ValueError(f"There is no document {document!r}. Choose one of: {', '.join(annotations.documents)}")
-    places, told = ([], "No answer in this document.") if unanswerable else _places(text, answer, occurrence)
+    places, told = _places(text, answer, occurrence)
     marks = [_asked(row) for row in annotations.examples if row["title"] == document and row["answers"]["text"]]
     for k, start in enumerate(places):
         lit = occurrence == k or len(places) == 1
@@ -68,8 +67,10 @@ def annotation_view(
     return Html(html, "\n".join([*([note] if note else []), progress, f"{document}: {asked}", told, *lines]))
 
 
-def _places(text: str, answer: str, occurrence: int | None) -> tuple[list[int], str]:
+def _places(text: str, answer: str | None, occurrence: int | None) -> tuple[list[int], str]:
     """Where the answer occurs, and a sentence about it."""
+    if answer is None:
+        return [], "No answer in this document."
     answer = answer.strip()
     if not answer:
         return [], "Copy the answer from the document."
@@ -120,7 +121,8 @@ class Annotator(Shell):
         wanted: the number of annotations to aim for.
 
     The controls are ``document``, ``question``, ``answer``, ``unanswerable`` (a box to tick if the document does not
-    answer the question), ``occurrence`` (if the answer occurs more than once), ``add``, ``annotation`` and ``remove``; ``annotations`` holds the examples.
+    answer the question), ``occurrence`` (if the answer occurs more than once), ``add``, ``annotation`` and ``remove``;
+    ``annotations`` holds the examples.
     """
 
     css_class = "qa-annotator"
@@ -186,7 +188,7 @@ class Annotator(Shell):
 
     def draw(self) -> Html:
         """The document and the annotations at the current values of the controls."""
-        return annotation_view(self.annotations, *self._values(), self._wanted, self._note, self.unanswerable.value)
+        return annotation_view(self.annotations, *self._values(), self._wanted, self._note)
 
     def redraw(self, change=None) -> None:
         """Draw again; a new document or answer means new occurrences to choose from."""
@@ -214,16 +216,14 @@ class Annotator(Shell):
         finally:
             self._resting = False
 
-    def _values(self) -> tuple[str, str, str, int | None]:
+    def _values(self) -> tuple[str, str, str | None, int | None]:
+        if self.unanswerable.value:
+            return self.document.value, self.question.value, None, None
         occurrence = None if self.occurrence.value == _OPEN else self.occurrence.value
         return self.document.value, self.question.value, self.answer.value, occurrence
 
     def _add(self) -> None:
-        document, question, answer, occurrence = self._values()
-        if self.unanswerable.value:
-            self.annotations.add(document, question, None)
-        else:
-            self.annotations.add(document, question, answer, occurrence)
+        self.annotations.add(*self._values())
         self.question.value = self.answer.value = ""
         self.unanswerable.value = False
         self._offer_places()
@@ -249,7 +249,6 @@ class Annotator(Shell):
 
     def _offer_annotations(self) -> None:
         rows = [(f"{k}: {_line(row)}", row["id"]) for k, row in enumerate(self.annotations.examples, 1)]
-        _offer(
-            self.annotation, rows or [("none yet", _NONE)], max(len(rows) - 1, 0)
-        )  # the last one is the likeliest to be wrong
+        last = max(len(rows) - 1, 0)  # the likeliest to be wrong
+        _offer(self.annotation, rows or [("none yet", _NONE)], last)
         self.annotation.disabled = self.remove.disabled = not rows
