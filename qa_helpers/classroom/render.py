@@ -11,7 +11,8 @@ from ..figures.colours import ANSWER, ANSWER_EDGE, QUESTION, WINDOW, rgb
 
 # A hue for the question and one for the context, as in all figures; two strengths, so that neighbouring tokens differ.
 _HUES = {0: rgb(QUESTION), 1: rgb(WINDOW)}
-_STRENGTHS = (0.20, 0.42)
+# Of a background. With more than 0.38 of the answer's yellow, text is too faint on a dark page.
+FAINT, CLEAR = 0.20, 0.38
 _NAMES = {0: "question", 1: "context"}
 
 
@@ -99,7 +100,7 @@ def _piece(text: str, side: int, tokens: Sequence[str], start: int, end: int, he
     styles, title = [], ""
     if here or marked:
         hue = rgb(ANSWER) if marked else _HUES[side]
-        styles.append(f"background:rgba({hue},{_STRENGTHS[order % 2]})")
+        styles.append(f"background:rgba({hue},{(FAINT, CLEAR)[order % 2]})")
     if here:
         if start == here[0][1]:
             styles.append(f"border-left:2px solid rgb({_HUES[side]})")

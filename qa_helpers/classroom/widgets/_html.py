@@ -11,9 +11,8 @@ from dataclasses import dataclass
 from html import escape
 
 from ...figures.colours import ANSWER, ANSWER_EDGE, GREY, LOST, PLAIN, rgb
-from ..render import Html
+from ..render import CLEAR, FAINT, Html
 
-FAINT, CLEAR = 0.20, 0.42
 SMALL = "font-size:85%"
 
 

@@ -9,8 +9,8 @@ import ipywidgets
 
 from ...features import span_text
 from ...figures.colours import ANSWER, ANSWER_EDGE, END, LOST, QUESTION, START, WINDOW
-from ..render import Html
-from ._html import CLEAR, FAINT, THE_ANSWER, Mark, chip, count, legend, marked, page, text_box, tint
+from ..render import CLEAR, FAINT, Html
+from ._html import THE_ANSWER, Mark, chip, count, legend, marked, page, text_box, tint
 from ._shell import WIDE, Shell, layout
 from .window_explorer import answer_or_none, cut_example
 

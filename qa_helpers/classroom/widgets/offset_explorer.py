@@ -7,8 +7,8 @@ import ipywidgets
 
 from ...checkpoints import FAMILIES, load_tokenizer
 from ...figures.colours import WINDOW
-from ..render import Html
-from ._html import CLEAR, FAINT, Mark, chip, count, legend, marked, page, text_box, tint
+from ..render import CLEAR, FAINT, Html
+from ._html import Mark, chip, count, legend, marked, page, text_box, tint
 from ._shell import WIDE, Shell, layout
 
 MAX_CHARACTERS = 600  # about 150 tokens, each with a box of its own: more do not fit on a page
@@ -96,7 +96,7 @@ class OffsetExplorer(Shell):
     Args:
         text: the text in the field at the beginning.
         families: name → tokenizer or name of a checkpoint, or a list of checkpoint names; None offers the small
-            checkpoints of the course's five families. A checkpoint is loaded when it is chosen.
+            checkpoints of the course's six families. A checkpoint is loaded when it is chosen.
 
     The controls are ``text``, ``family`` and ``token``.
     """

@@ -8,8 +8,8 @@ import ipywidgets
 
 from ...features import answer_of, check_settings, features_of
 from ...figures.colours import ABSENT, ANSWER, ANSWER_EDGE, HELD, LOST, WINDOW
-from ..render import Html
-from ._html import FAINT, THE_ANSWER, Mark, attributes, count, legend, marked, page, text_box, tint
+from ..render import FAINT, Html
+from ._html import THE_ANSWER, Mark, attributes, count, legend, marked, page, text_box, tint
 from ._shell import WIDE, Shell, layout
 
 _ROW, _SHOWN, _CHOICES = 36, 24, 50
