@@ -34,6 +34,19 @@ def greedy(starts, ends):
     return start, max(range(start, len(ends)), key=lambda end: ends[end])
 
 
+def end_first(starts, ends):
+    end = ends.index(max(ends))
+    return max(range(end + 1), key=lambda start: starts[start]), end
+
+
+def turned_round(starts, ends):
+    return tuple(sorted(apart(starts, ends)))
+
+
+def without_the_last_token(starts, ends):
+    return best_span(starts[:-1], ends[:-1]) if len(starts) > 1 else (0, 0)
+
+
 def two_tokens_at_least(starts, ends):
     longer = spans(starts, lambda start, end: start < end) or [(0, 0)]
     return max(longer, key=lambda span: starts[span[0]] + ends[span[1]])
@@ -68,6 +81,9 @@ def best_span_answers():
             "begins at 0": begun_at_zero((0, 0)),
             "ends before it starts": apart,
             "choose one end of the span first": greedy,
+            "the other; only the sum": end_first,
+            "turned the pair round": turned_round,
+            "never tries the last token": without_the_last_token,
             "may be a single token": two_tokens_at_least,
             "not one past it": one_too_far,
             "ranks spans wrongly": lambda s, e: max(spans(s), key=lambda span: s[span[0]] * e[span[1]]),
@@ -102,6 +118,12 @@ def exact_match_percent_answers():
         right=[percent_with_loops, percent(lambda prediction, own: prediction in own)],
         wrong={
             "with the first answer only": percent(lambda prediction, own: prediction == own[0]),
+            "or to demand all of them": percent(lambda prediction, own: set(own) == {prediction}),
+            "Do not round": lambda *given: round(percent_with_loops(*given)),
+            "its own question only": lambda predictions, answers: (
+                100 * sum(p in sum(answers, []) for p in predictions) / len(predictions)
+            ),
+            "You strip spaces": percent(lambda p, own: p.strip() in own),
             "multiply it by 100": lambda predictions, answers: percent_with_loops(predictions, answers) / 100,
             "That is how many": lambda predictions, answers: (
                 percent_with_loops(predictions, answers) / 100 * len(answers)

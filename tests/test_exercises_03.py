@@ -21,10 +21,18 @@ def windows_of_answers():
         last = len(mapping) - 1 - mapping[::-1].index(example)
         return list(range(first, last + 1))
 
+    def fails_where_there_is_none(mapping, example):
+        mapping.index(example)
+        return with_a_loop(mapping, example)
+
     return Answers(
         right=[lambda mapping, example: [k for k, owner in enumerate(mapping) if owner == example], with_a_loop],
         wrong={
             "the number of its windows": lambda mapping, example: mapping.count(example),
+            "only the first of its windows": lambda mapping, example: (
+                mapping.index(example) if example in mapping else 0
+            ),
+            "windows_of([3, 1, 3, 2], 0): your code raised": fails_where_there_is_none,
             "works the other way": lambda mapping, example: mapping[example],
             "the positions where they occur": lambda mapping, example: [v for v in mapping if v == example],
             "same number of windows": lambda mapping, example: list(range(example * 2, example * 2 + 2)),
@@ -61,12 +69,22 @@ def rounded_down(n, room, stride):
     return edges_by_formula(n, room, stride)[:count]
 
 
+def loop_that_moves_by_stride(n, room, stride):
+    start, edges = 0, []
+    while not edges or edges[-1][1] < n:
+        assert len(edges) < 1000, "this would never end"
+        edges.append((start, min(start + room, n)))
+        start += stride
+    return edges
+
+
 @answers("3.2")
 def window_edges_answers():
     return Answers(
         right=[edges_by_formula, edges_by_loop],
         wrong={
             "move on by the stride": moved_by_stride,
+            "But the stride is what they share": loop_that_moves_by_stride,
             "share nothing": lambda n, room, stride: [(k, min(k + room, n)) for k in range(0, n, room)],
             "no new token": lambda n, room, stride: [(k, min(k + room, n)) for k in range(0, n, room - stride)],
             "after the last token": lambda n, room, stride: [
@@ -98,6 +116,14 @@ def with_a_loop(edges, token):
     return winner
 
 
+def begun_at_zero(edges, token):
+    winner, most = None, 0
+    for k, (start, end) in enumerate(edges):
+        if token in range(start, end) and min(token - start, end - token - 1) > most:
+            winner, most = k, min(token - start, end - token - 1)
+    return winner
+
+
 @answers("3.3")
 def most_context_answers():
     return Answers(
@@ -114,6 +140,7 @@ def most_context_answers():
                 (k for k, (a, b) in enumerate(edges) if a <= token < b),
                 key=lambda k: min(token - edges[k][0], edges[k][1] - token),
             ),
+            "begins at 0 is never beaten": begun_at_zero,
             "hold": lambda edges, token: 0,
         },
     )

@@ -92,8 +92,12 @@ def call(function: Callable, *arguments, **options):
     return result
 
 
-def judge_each(cases: Iterable[Sequence], judge: Callable, noun: str = "cases") -> None:
+def judge_each(
+    cases: Iterable[Sequence], judge: Callable, noun: str = "cases", describe: Callable = lambda *case: ""
+) -> None:
     """Call ``judge(*case)`` for every case, which raises if the case is wrong; raise :class:`Wrong` if any case is.
+
+    ``describe(*case)`` names a case in which the student's code raises.
 
     The message is that of the first wrong case, preceded by the number of cases that are right. The share is that of the
     right cases, or the one that ``judge`` gave for the idea, whichever is larger.
@@ -107,7 +111,7 @@ def judge_each(cases: Iterable[Sequence], judge: Callable, noun: str = "cases") 
         except Wrong as wrong:
             faults[k] = wrong
         except (Exception, SystemExit) as error:
-            faults[k] = Wrong(what_was_raised(error))
+            faults[k] = Wrong(": ".join(filter(None, (describe(*case), what_was_raised(error)))))
     if faults:
         first = faults[min(faults)]
         raise partly(str(first), [k not in faults for k in range(len(cases))], noun, first.share)

@@ -11,6 +11,7 @@ SPANS = [
     ([1, 0, 0, 5], [6, 0, 2, 1], "the best start comes after the best end"),
     ([0, 0, 7, 0], [0, 5, 6, 0], "the answer is a single token"),
     ([5, 4, 0, 9], [0, 9, 0, 1], "neither the best start nor a greedy choice wins"),
+    ([1, 0, 6, 0], [5, 0, 1, 4], "the best end comes before the best start, and loses"),
     ([-9, -2, -7, -3], [-8, -1, -9, -6], "all logits are negative"),
     ([3], [2], "there is only one token"),
 ]
@@ -46,12 +47,19 @@ def check_best_span(best_span) -> str:
             raise Wrong(f"{case}. The end is the span's last token, not one past it")
         if not (0 <= found[0] < n and 0 <= found[1] < n):
             raise Wrong(f"{case}. The tokens are numbered 0 to {n - 1}")
+        apart = starts.index(max(starts)), ends.index(max(ends))
+        if apart[1] < apart[0] and found == apart[::-1]:
+            raise Wrong(
+                f"{case}. You chose start and end separately and turned the pair round; nothing scored that span as a whole"
+            )
         if found[1] < found[0]:
             raise Wrong(
                 f"{case}. It ends before it starts: score whole spans instead of choosing start and end separately"
             )
         if found == max(_spans(n), key=lambda span: starts[span[0]] * ends[span[1]]):
             raise Wrong(f"{case}. Add the two logits: their product ranks spans wrongly as soon as logits are negative")
+        if n > 1 and found == max(_spans(n - 1), key=lambda span: starts[span[0]] + ends[span[1]]):
+            raise Wrong(f"{case}. Your search never tries the last token, {n - 1}")
         if right[0] == right[1] and found[0] != found[1]:
             raise Wrong(f"{case}. A span may be a single token, which is both its start and its end")
         if starts[found[0]] == max(starts) or ends[found[1]] == max(ends):
@@ -76,11 +84,13 @@ SCORES = [
     (["170", "bell"], [["1707"], ["a bell"]], "the predictions are only parts of the answers"),
     (["9", "8", "7", "6"], [["9"], ["8"], ["7"], ["5", "4"]], "three of four predictions right"),
     (["x"], [["y", "z"]], "no prediction right"),
+    (["Oda", "Ilse"], [["Ilse"], ["Oda"]], "each prediction is an answer to the other question"),
     (
         ["Ilse", "a Bell", "1707"],
         [["ilse"], ["a bell"], ["1707"]],
         "two predictions differ from their answers in upper case",
     ),
+    (["1707 ", " Ilse"], [["1707"], ["Ilse"]], "the predictions have a space too many"),
     (["the mill", "1893."], [["mill"], ["1893"]], "the predictions have an article or a full stop too many"),
 ]
 
@@ -106,11 +116,14 @@ def check_exact_match_percent(exact_match_percent) -> str:
         same = sum(prediction == one for prediction, one in pairs)
         if like(right / 100):
             raise Wrong(f"{case}. That is a fraction between 0 and 1; multiply it by 100 to get a percentage")
+        if any(like(value) for value in (right // 1, round(right), round(right, 1), round(right, 2))):
+            raise Wrong(f"{case}. Do not round, or two systems that differ may look alike")
         if like(sum(met)):
             raise Wrong(f"{case}. That is how many are right; divide by the number of predictions and multiply by 100")
         if like(100 * sum(prediction == own[0] for prediction, own in zip(predictions, answers)) / n):
             raise Wrong(
-                f"{case}. You compare with the first answer only; a prediction may equal any of the acceptable ones"
+                f"{case}. A prediction may equal any one of the acceptable answers: it is too strict to compare it "
+                "with the first answer only, or to demand all of them"
             )
         if like(100 * same / len(pairs)):
             raise Wrong(
@@ -118,8 +131,13 @@ def check_exact_match_percent(exact_match_percent) -> str:
             )
         if found > right and like(100 * same / n):
             raise Wrong(f"{case}. A prediction that equals two annotators' answers is still one right prediction")
+        everywhere = {one for own in answers for one in own}
+        if found > right and like(100 * sum(prediction in everywhere for prediction in predictions) / n):
+            raise Wrong(f"{case}. Compare a prediction with the answers to its own question only")
         if found > right and like(100 * sum(one.lower() == own.lower() for one, own in firsts) / n):
             raise Wrong(f"{case}. Upper and lower case make a difference here: compare the texts as they are")
+        if found > right and like(100 * sum(one.strip() == own.strip() for one, own in firsts) / n):
+            raise Wrong(f"{case}. You strip spaces, but here the texts are compared exactly as they are")
         if found > right and like(100 * sum(normalize_answer(one) == normalize_answer(own) for one, own in firsts) / n):
             raise Wrong(
                 f"{case}. You normalize the texts, as the real EM does; in this exercise, compare them as they are"

@@ -13,10 +13,14 @@ MAPPINGS = [
 def check_windows_of(windows_of) -> str:
     """``windows_of(mapping, example)``: the positions in ``mapping`` whose value is ``example``."""
     cases = [(mapping, k, right) for mapping, expected in MAPPINGS for k, right in enumerate(expected)]
+    cases.sort(key=lambda case: case[1] == 0)  # example 0 last: in its first mapping, most mistakes give the same
+
+    def name(mapping: list[int], example: int, *_) -> str:
+        return f"windows_of({mapping}, {example})"
 
     def judge(mapping: list[int], example: int, right: list[int]) -> None:
         found = call(windows_of, list(mapping), example)
-        case = f"windows_of({mapping}, {example})"
+        case = name(mapping, example)
         if isinstance(found, int):
             if found == mapping.count(example):
                 raise Wrong(f"{case} gave {found}: that is the number of its windows; return a list of them")
@@ -25,6 +29,8 @@ def check_windows_of(windows_of) -> str:
                     f"{case} gave {found}: that is mapping[example], but the mapping works the other way: its "
                     "positions are features, and its values are examples"
                 )
+            if example in mapping and found == mapping.index(example):
+                raise Wrong(f"{case} gave {found}: that is only the first of its windows; return a list of them all")
             raise Wrong(f"{case} gave the number {found}; return a list of features")
         found = [int(k) for k in found]
         if found == right:
@@ -38,7 +44,7 @@ def check_windows_of(windows_of) -> str:
             raise Wrong(f"{case} gave {found}: not all examples have the same number of windows")
         raise Wrong(f"{case} gave {found}, expected {right}")
 
-    judge_each(cases, judge, "examples")
+    judge_each(cases, judge, "examples", name)
     return "right. Each value of the mapping is the example that the feature at its position was cut from"
 
 
@@ -107,6 +113,8 @@ def check_window_edges(window_edges) -> str:
             )
         raise Wrong(f"{case}, expected {_short(right)}")
 
+    # A loop that moves on by the stride would never end where the stride is 0, so it is first told of its mistake elsewhere.
+    judge_each([size for size in SIZES if size[2]], judge, "contexts")
     judge_each(SIZES, judge, "contexts")
     return "right, even if one window is enough or the last one is short"
 
@@ -160,6 +168,12 @@ def _about_seat(cases: list, found: list, right: list) -> str:
     for (edges, token), given in zip(cases, found):
         if isinstance(given, int) and 0 <= given < len(edges) and not edges[given][0] <= token < edges[given][1]:
             return f"token {token} is not in window {given} of {edges}; compare only windows that hold it"
+    for (edges, token), given in zip(cases, found):
+        if given is None:
+            return (
+                f"most_context({edges}, {token}) gave None. The smaller of the two sides may be 0, so a best value that "
+                "begins at 0 is never beaten there: begin below it"
+            )
     for (edges, token), given, expected in zip(cases, found, right):
         if given != expected:
             return (
