@@ -53,6 +53,7 @@ FAMILIES = {
         Family("RoBERTa", "roberta", "mini-roberta", "roberta-base"),
         Family("ALBERT", "albert", "mini-albert", "albert-base-v2"),
         Family("DeBERTa", "deberta-v2", "mini-deberta", "microsoft/deberta-v3-base"),  # versions 2 and 3 are one type
+        Family("ModernBERT", "modernbert", "mini-modernbert", "answerdotai/ModernBERT-base"),
     )
 }
 # Model types whose position numbers begin after the padding id; tests/test_architectures.py checks the models.

@@ -20,6 +20,7 @@ from .checkpoints import load_model, settle_tokenizer
 from .course import FineTuneConfig as FineTuneConfig
 from .engine.columns import lengths_of, list_column
 from .engine.processes import decided_by_main, main_process_first
+from .engine.progress_bars import library_bars
 from .engine.quick_dropout import quick_dropout
 from .engine.resume import CHECKPOINTS, describe_run, find_checkpoint, find_finished, is_finished, write_finished
 from .engine.sampler import TrainingOrder
@@ -164,7 +165,8 @@ def save_model(model: nn.Module, tokenizer, folder: str | Path) -> None:
     """Write a model (as the library's class, safetensors) and its tokenizer into a folder."""
     if isinstance(model, ExtractiveQA):
         model = model.to_library()
-    model.save_pretrained(folder)
+    with library_bars(downloads=False, data=False):
+        model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
 
 

@@ -4,13 +4,12 @@ import pytest
 from support import names_of_lesson
 
 from qa_helpers import cases, load_squad, load_tokenizer, make_features
+from qa_helpers.checkpoints import MINI_CHECKPOINTS
 from qa_helpers.classroom.widgets.window_explorer import windows_of
 from qa_helpers.data import rows_to_dataset
 
-ENCODERS = ["mini-bert", "mini-roberta", "mini-albert", "mini-deberta", "mini-distilbert"]
 
-
-@pytest.fixture(scope="module", params=ENCODERS)
+@pytest.fixture(scope="module", params=MINI_CHECKPOINTS)
 def tokenizer(request):
     return load_tokenizer(request.param)
 
@@ -103,6 +102,13 @@ def test_short_texts_get_smaller_windows_that_show_every_state(tokenizer):
     example = cases.example_with_every_state(rows, tokenizer, max_length, stride)
     states = {window.state for window in windows_of(example, tokenizer, max_length, stride)}
     assert states == {"whole", "cut", "absent"}
+
+
+def test_the_example_in_the_overlap_is_whole_in_several_of_its_windows_but_not_in_all(train, tokenizer):
+    rows, max_length, stride = cases.small_windows(train, tokenizer)
+    windows = windows_of(cases.example_in_overlap(rows, tokenizer, max_length, stride), tokenizer, max_length, stride)
+    assert len(windows) >= 3 and 2 <= sum(window.state == "whole" for window in windows) < len(windows)
+    assert cases.example_in_overlap(rows, tokenizer, 256, 0) == rows[0]  # no answer is whole in two windows
 
 
 def test_texts_that_no_window_cuts_are_refused(tokenizer):

@@ -1,11 +1,16 @@
-"""The comparison of the families: runs are kept one by one, never mixed, and what is shipped fits what is shipped."""
+"""The comparison of the families: runs are kept one by one, never mixed, and what is shipped fits what is shipped; the
+interval of a difference; what is known about the real checkpoints; and the figures of all that."""
 
 import json
 from dataclasses import asdict
 
+import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
+import torch
 
-from qa_helpers import Course, comparison
+from qa_helpers import Course, comparison, family_plots
 from qa_helpers.checkpoints import FAMILIES, MINI_CHECKPOINTS
 from qa_helpers.mini.comparison import (
     PUBLISHED,
@@ -13,8 +18,12 @@ from qa_helpers.mini.comparison import (
     CompareSettings,
     choose_checkpoints,
     compare_families,
+    difference_of_means,
     family_scores,
+    published_for,
+    published_table,
     real_sized,
+    t_factor,
 )
 
 NAMES = [family.name for family in FAMILIES.values()]
@@ -136,7 +145,8 @@ def test_every_family_has_learnt_the_task_and_none_by_one_lucky_seed():
 
 # The models' own cards and papers, in millions: the encoder, with the pooler where there is one.
 @pytest.mark.parametrize(
-    ("name", "millions"), [("BERT", 108), ("DistilBERT", 65), ("RoBERTa", 125), ("ALBERT", 12), ("DeBERTa", 184)]
+    ("name", "millions"),
+    [("BERT", 108), ("DistilBERT", 65), ("RoBERTa", 125), ("ALBERT", 12), ("DeBERTa", 184), ("ModernBERT", 149)],
 )
 def test_the_real_architectures_have_the_published_sizes_and_no_numbers(name, millions):
     model = real_sized(name)
@@ -151,10 +161,76 @@ def test_the_real_bert_has_the_configuration_of_the_real_file(real_data):
     assert not differing
 
 
-def test_published_scores_are_there_for_every_family():
-    assert list(PUBLISHED) == NAMES
-    for family in FAMILIES.values():
-        assert family.hub.endswith(PUBLISHED[family.name]["checkpoint"])
+def test_every_third_layer_of_the_real_modernbert_is_global():
+    config = real_sized("ModernBERT").config
+    kinds = [kind == "full_attention" for kind in config.layer_types]
+    assert kinds == [layer % 3 == 0 for layer in range(22)] and config.sliding_window == 64
+
+
+def test_a_real_architecture_comes_with_a_head_when_asked():
+    model = real_sized("DistilBERT", head=True)
+    assert model.training and model.qa_outputs.weight.shape == (2, 768)
+
+
+def test_published_scores_have_a_family_in_the_courses_order_and_a_source_each():
+    places = [NAMES.index(row.family) for row in PUBLISHED]
+    assert places == sorted(places) and set(places) == set(range(len(NAMES)))
+    for row in PUBLISHED:
+        assert row.squad or row.squad_v2
+        for exact, f1 in filter(None, (row.squad, row.squad_v2)):
+            assert np.all(np.array(exact) < np.array(f1)) and np.all(np.array(f1) < 100)
+        assert row.links and all(url.startswith("https://") for url in row.links.values())
+
+
+def test_the_table_of_published_scores_has_a_row_and_a_link_for_each_recipe():
+    head, rule, *rows = published_table().splitlines()
+    assert head.count("|") == rule.count("|") == 7 and len(rows) == len(PUBLISHED)
+    assert all(row.count("|") == 7 and "](https://" in row for row in rows)
+    assert "80.7 to 81.8 / 88.1 to 88.8" in rows[1], "what other people's runs gave is a range"
+
+
+def test_a_checkpoints_own_published_score_is_found():
+    found = {family.name: published_for(family.hub) for family in FAMILIES.values()}
+    assert found.pop("ModernBERT") is None
+    assert all(row.family == name and row.squad for name, row in found.items())
+    assert published_for("google-bert/bert-base-uncased").squad == (81.2, 88.5)
+
+
+# Quantiles of Student's t that stand in every table.
+@pytest.mark.parametrize(
+    ("degrees", "confidence", "factor"),
+    [(1, 0.95, 12.706), (2, 0.95, 4.303), (4, 0.95, 2.776), (8, 0.95, 2.306), (30, 0.95, 2.042), (4, 0.99, 4.604)],
+)
+def test_the_factor_is_that_of_the_tables(degrees, confidence, factor):
+    assert t_factor(degrees, confidence) == pytest.approx(factor, abs=1e-3)
+
+
+def test_with_many_degrees_the_factor_is_that_of_the_normal_distribution():
+    assert t_factor(1e4) == pytest.approx(1.960, abs=1e-3)
+    with pytest.raises(ValueError, match="at least 1 and 0 < confidence < 1, got 0.5 and 0.95"):
+        t_factor(0.5)
+
+
+def test_the_interval_of_a_difference_is_welchs():
+    first, second = [80.0, 82.0, 81.0, 79.0, 83.0], [84.0, 85.0, 86.0, 85.0, 85.0]
+    difference, low, high = difference_of_means(first, second)
+    error = (np.var(first, ddof=1) / 5 + np.var(second, ddof=1) / 5) ** 0.5
+    assert difference == pytest.approx(-4.0) and (low + high) / 2 == pytest.approx(-4.0)
+    assert (high - low) / 2 == pytest.approx(t_factor(72 / 13) * error)
+    assert difference_of_means(second, first) == pytest.approx((4.0, -high, -low))
+    assert difference_of_means([80.0, 80.0], [79.0, 79.0]) == (1.0, 1.0, 1.0)
+    with pytest.raises(ValueError, match="two runs of each are needed to see how runs vary, got 1 and 5"):
+        difference_of_means([80.0], second)
+
+
+def test_intervals_hold_what_they_promise():
+    random = np.random.default_rng(0)
+    for seeds in (2, 5):
+        inside = 0
+        for _ in range(400):
+            _, low, high = difference_of_means(random.normal(83, 2, seeds), random.normal(80, 4, seeds + 1))
+            inside += low <= 3 <= high
+        assert 0.91 <= inside / 400 <= 1
 
 
 def test_an_embedded_source_takes_the_small_encoders():
@@ -171,3 +247,86 @@ def test_elsewhere_the_courses_checkpoint_stands_for_its_family_and_small_encode
     assert replaced == NAMES[1:] and [chosen[name] for name in replaced] == list(MINI_CHECKPOINTS[1:])
     with pytest.raises(ValueError, match="no such folder"):
         choose_checkpoints(Course("squad", "./nowhere", 384, 128, "cpu"))
+
+
+# Figures --------------------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def close_figures():
+    yield
+    plt.close("all")
+
+
+figures = pytest.mark.usefixtures("close_figures")
+
+
+@figures
+def test_every_family_has_a_colour_and_a_marker_of_its_own():
+    assert list(family_plots.STYLES) == NAMES
+    for of_all in zip(*family_plots.STYLES.values()):
+        assert len(set(of_all)) == len(NAMES)
+
+
+@figures
+def test_the_fourth_map_is_the_sum_of_the_three_parts_on_one_scale():
+    generator = torch.Generator().manual_seed(0)
+    parts = {name: torch.randn(3, 3, generator=generator) for name in ("words", "b", "c")}
+    drawn = family_plots.plot_score_parts(["x", "y", "z"], parts)
+    maps = [np.asarray(axes.images[0].get_array()) for axes in drawn.axes if axes.images]
+    np.testing.assert_allclose(maps[3], maps[0] + maps[1] + maps[2], rtol=1e-6)
+    panels = drawn.axes[:4]
+    titles = [panel.get_title(loc="left") for panel in panels]
+    assert titles == ["a) words", "b) b", "c) c", "d) the sum of the three"]
+    assert len({panel.images[0].get_clim() for panel in panels}) == 1
+    with pytest.raises(ValueError, match=r"'words' has shape .* but there are 2 tokens"):
+        family_plots.plot_score_parts(["x", "y"], parts)
+
+
+@figures
+def test_where_a_layer_cannot_look_the_map_is_blank():
+    drawn = family_plots.plot_reach({"global": torch.full((2, 2), 0.5), "local": torch.eye(2)})
+    everywhere, near = (axes.images[0].get_array() for axes in drawn.axes[:2])
+    assert not np.ma.getmaskarray(everywhere).any()
+    assert np.ma.getmaskarray(near).tolist() == [[False, True], [True, False]]
+
+
+@figures
+def test_differences_are_drawn_at_their_values():
+    drawn = family_plots.plot_differences(
+        {"EM": {"RoBERTa": (3.0, 1.0, 5.0), "ALBERT": (-2.0, -6.0, 2.0)}, "F1": {"RoBERTa": (1.0, 0.5, 1.5), "ALBERT": (0.0, -1.0, 1.0)}},
+        baseline="BERT",
+    )  # fmt: skip
+    panel = drawn.axes[0]
+    assert [line.get_segments()[0][:, 0].tolist() for line in panel.collections] == [[1.0, 5.0], [-6.0, 2.0]]
+    zero, *markers = panel.lines
+    assert set(zero.get_xdata()) == {0}
+    assert [(float(m.get_xdata()[0]), float(m.get_ydata()[0])) for m in markers] == [(3.0, 0.0), (-2.0, 1.0)]
+    assert panel.get_xlabel() == "EM: points more than BERT"
+
+
+@figures
+def test_no_marker_is_moved_though_two_families_share_a_place():
+    rows = [(name, em, 50.0) for name in ("BERT", "DistilBERT") for em in (80.0, 82.0)]
+    runs = pd.DataFrame(rows, columns=["family", "exact_match", "seconds"])
+    drawn = family_plots.plot_cost(runs, {"BERT": 900_000, "DistilBERT": 900_000})
+    for panel, place in zip(drawn.axes, (50.0, 0.9)):
+        assert {float(x) for line in panel.lines for x in line.get_xdata()} == {place}
+        means = [line.get_ydata()[0] for line in panel.lines if len(line.get_ydata()) == 1]
+        assert means == [81.0, 81.0]
+    assert drawn.axes[0].get_ylabel().startswith("EM (axis begins at ")
+
+
+@figures
+def test_published_scores_are_drawn_at_their_values():
+    drawn = family_plots.plot_published({"BERT": (81.2, 88.5)}, {"BERT": 108_000_000})
+    exact, f1, *_ = drawn.axes[0].lines
+    assert (exact.get_xdata()[0], exact.get_ydata()[0], f1.get_ydata()[0]) == (108.0, 81.2, 88.5)
+
+
+@figures
+def test_the_bars_of_parameters_add_up():
+    counts = {"vocabulary": 4_000_000, "positions, segments": 500_000, "layers": 6_000_000}
+    drawn = family_plots.plot_parameters({"real": {"BERT": counts}})
+    assert [bar.get_width() for bar in drawn.axes[0].patches] == [4.0, 0.5, 6.0]
+    assert drawn.axes[0].texts[0].get_text() == " 10"

@@ -9,9 +9,8 @@ import torch
 from transformers import AutoTokenizer, BertConfig, BertForQuestionAnswering
 
 import qa_helpers as qa
-from qa_helpers.checkpoints import locate, settle_tokenizer
+from qa_helpers.checkpoints import MINI_CHECKPOINTS, locate, settle_tokenizer
 
-FAMILIES = ["mini-bert", "mini-roberta", "mini-albert", "mini-deberta", "mini-distilbert"]
 CONTEXT = "The mill at Ombley was built by Ilse Varn in 1871. It was sold in 1902 to Jory Quill."
 ROWS = [
     {
@@ -26,7 +25,7 @@ ROWS = [
 
 
 @pytest.mark.parametrize("stray", [False, True])
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", MINI_CHECKPOINTS)
 def test_a_folder_without_its_tokenizer_is_refused(tmp_path, name, stray):
     qa.load_model(name).save_pretrained(tmp_path / "m")
     if stray:
@@ -49,7 +48,7 @@ def test_the_command_line_refuses_it_too(tmp_path, capsys):
         assert ended.value.code == 2 and "the tokenizer knows 5 tokens" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("name", FAMILIES)
+@pytest.mark.parametrize("name", MINI_CHECKPOINTS)
 def test_a_given_tokenizer_gives_what_the_courses_own_gives(name):
     """The logits, the answers and the fine-tuned weights are those of ``load_tokenizer``, and the given one is untouched."""
     own, given = qa.load_tokenizer(name), AutoTokenizer.from_pretrained(locate(name))
@@ -99,7 +98,7 @@ def test_a_model_without_a_second_segment_takes_berts_tokenizer():
 
 
 def test_a_settled_tokenizer_stays_the_same_object():
-    for name in FAMILIES:
+    for name in MINI_CHECKPOINTS:
         tokenizer = qa.load_tokenizer(name)
         assert settle_tokenizer(tokenizer, qa.load_model(name).config) is tokenizer
 

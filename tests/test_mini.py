@@ -1,4 +1,4 @@
-"""The embedded corpus with the shipped checkpoint: every label holds, nothing is lost, and the encoder is what it says."""
+"""The embedded corpus with the shipped encoders: every label holds, nothing is lost, and the encoders are what they say."""
 
 import json
 
@@ -9,21 +9,30 @@ from safetensors.torch import load_file
 import qa_helpers as qa
 from qa_helpers.checkpoints import ASSETS, MINI_CHECKPOINTS
 from qa_helpers.course import MINI_MAX_LENGTH, MINI_STRIDE
+from qa_helpers.mini.small_encoders import PRINTABLE
 
 
-@pytest.fixture(scope="module")
-def tokenizer():
-    return qa.load_tokenizer("mini-bert")
+@pytest.mark.parametrize(
+    ("name", "source"),
+    [("mini-bert", "mini"), *((name, "mini_v2") for name in MINI_CHECKPOINTS)],  # mini for all: test_families.py
+)
+def test_every_label_of_every_feature_reads_back_as_its_answer(name, source):
+    tokenizer = qa.load_tokenizer(name)
+    windows = [(MINI_MAX_LENGTH, MINI_STRIDE), (100, 50)] if name == "mini-bert" else [(MINI_MAX_LENGTH, MINI_STRIDE)]
+    for max_length, stride in windows:
+        for split, examples in qa.load_squad(source).items():
+            coverage = qa.label_coverage(examples, qa.make_features(examples, tokenizer, max_length, stride))
+            assert coverage.examples == len(examples) and coverage.with_answer > 0
+            assert coverage.altered == [], f"{split}: labels that read back as other text"
+            assert coverage.lost == [], f"{split}: answers that no window holds whole"
 
 
-@pytest.mark.parametrize("source", ["mini", "mini_v2"])
-@pytest.mark.parametrize(("max_length", "stride"), [(MINI_MAX_LENGTH, MINI_STRIDE), (100, 50)])
-def test_every_label_of_every_feature_reads_back_as_its_answer(tokenizer, source, max_length, stride):
-    for split, examples in qa.load_squad(source).items():
-        coverage = qa.label_coverage(examples, qa.make_features(examples, tokenizer, max_length, stride))
-        assert coverage.examples == len(examples) and coverage.with_answer > 0
-        assert coverage.altered == [], f"{split}: labels that read back as other text"
-        assert coverage.lost == [], f"{split}: answers that no window holds whole"
+@pytest.mark.parametrize("name", [*MINI_CHECKPOINTS, "mini-bert-qa"])
+def test_a_tokenizer_knows_what_people_type(name):
+    tokenizer = qa.load_tokenizer(name)
+    for text in [*PRINTABLE.split(), "It's a \"test\", don't!", "$5/m², 20€, 5°C, me@home.org, www.a-b.net/x?y=1&z=~2"]:
+        ids = tokenizer(f"a{text} {text} 1{text}")["input_ids"]
+        assert tokenizer.unk_token_id not in ids, text
 
 
 @pytest.mark.parametrize("name", MINI_CHECKPOINTS)
@@ -53,24 +62,24 @@ def test_mini_bert_has_two_layers():
     assert (config["num_hidden_layers"], config["hidden_size"]) == (2, 128)
 
 
-def test_all_five_encoders_together_are_under_ten_megabytes():
-    files = [path for name in MINI_CHECKPOINTS for path in (ASSETS / name).iterdir()]
-    assert sum(path.stat().st_size for path in files) < 10_000_000
+def test_the_six_encoders_and_the_answering_model_are_under_twenty_megabytes():
+    assert len(MINI_CHECKPOINTS) == 6
+    assert sum(path.stat().st_size for path in ASSETS.glob("mini-*/*")) < 20_000_000
 
 
 @pytest.mark.parametrize("name", MINI_CHECKPOINTS)
 def test_a_shipped_tokenizer_is_the_one_its_command_makes(name):
-    from qa_helpers.mini.pretraining import CORPUS_SEED, PASSAGES, PretrainConfig, small_encoder
+    from qa_helpers.mini.pretraining import PretrainConfig, small_encoder, texts_to_read
 
-    texts = qa.passages(PASSAGES, seed=CORPUS_SEED)
+    texts = texts_to_read()
     made, _ = small_encoder(name.removeprefix("mini-"), PretrainConfig().vocab_size, texts)
     shipped = qa.load_tokenizer(name)
     assert made.get_vocab() == shipped.get_vocab()
-    sample = texts[:50]
+    sample = [*texts[:50], *texts[-50:]]
     assert made(sample, verbose=False)["input_ids"] == shipped(sample, verbose=False)["input_ids"]
 
 
-@pytest.mark.parametrize("family", ["bert", "deberta"])
+@pytest.mark.parametrize("family", ["bert", "deberta", "modernbert"])
 def test_pretraining_is_reproducible_from_its_seed(family, tmp_path, monkeypatch):
     from dataclasses import replace
 

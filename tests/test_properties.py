@@ -1,4 +1,4 @@
-"""What holds for any text whatever, in all five families: windows, labels, decoded spans, answers and scores.
+"""What holds for any text whatever, in all six families: windows, labels, decoded spans, answers and scores.
 
 A label reads back as its answer, or as the least that tokens allow. Exactly: white space is taken from the answer's
 edges, then the characters there that no token covers (BERT drops control and zero-width characters). What is left runs

@@ -108,6 +108,21 @@ def small_windows(examples: Dataset, tokenizer, at_least: int = 6) -> tuple[Data
     )
 
 
+def example_in_overlap(rows: Dataset, tokenizer, max_length: int, stride: int) -> dict:
+    """The first example with three windows or more whose answer is whole in several of them but not in all; without one,
+    the first example.
+
+    Args:
+        rows, max_length, stride: what :func:`small_windows` returned.
+    """
+    found = (
+        k
+        for k, states in enumerate(_states(rows, tokenizer, max_length, stride))
+        if len(states) >= 3 and 2 <= states.count("whole") < len(states)
+    )
+    return rows[next(found, 0)]
+
+
 def example_with_every_state(rows: Dataset, tokenizer, max_length: int, stride: int) -> dict:
     """The first example with at least five windows, among them some that hold the whole answer, cut it, and lack it.
 

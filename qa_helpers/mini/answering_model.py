@@ -23,6 +23,7 @@ from transformers import BertConfig, BertForQuestionAnswering, set_seed
 from ..engine.whole_files import whole_folder
 from ..features import count_tokens, features_of
 from ..model import ExtractiveQA, make_batch
+from ..training import save_model
 from .corpus import build_corpus, passages, retellings
 from .notes import Note, read_notes, training_values, varied
 from .pretraining import CORPUS_SEED, PASSAGES, train_from_nothing
@@ -94,8 +95,7 @@ def make_answering_model(
     batches = Batches(tokenizer, notes, config)
     log = _train(model, batches, config)
     with whole_folder(output_dir) as partial:
-        model.to_library().half().save_pretrained(partial)
-        tokenizer.save_pretrained(partial)
+        save_model(model.half(), tokenizer, partial)
     size = sum(weights.numel() for weights in model.parameters())
     report(
         f"{size / 1e6:.2f} million parameters, {len(notes)} notes, {config.random_steps + config.steps:,} steps, loss "
@@ -111,7 +111,7 @@ def answering_tokenizer(notes: Sequence[Note], vocab_size: int, positions: int):
     # The gazetteer's names are endless, the notes' words are everyday ones: they count several times.
     texts = [*passages(PASSAGES, seed=CORPUS_SEED), *(6 * [note.text for note in notes])]
     lists = [path.read_text(encoding="utf-8") for path in sorted(WORDS.glob("*.txt"))]
-    return wordpiece_tokenizer([*texts, *asked, *(2 * lists), PRINTABLE], vocab_size, positions, signs_inside=True)
+    return wordpiece_tokenizer([*texts, *asked, *(2 * lists), PRINTABLE], vocab_size, positions)
 
 
 def _left_out(note: Note, config: AnsweringConfig) -> bool:

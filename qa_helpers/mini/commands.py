@@ -16,12 +16,14 @@ def compare(
     output_file: Annotated[
         Path, typer.Option(help="JSON with a row per run. Runs that are already in it are not repeated.")
     ] = Path("runs/family_scores.json"),
-    families: Annotated[str, typer.Option(help="all, or some of bert,distilbert,roberta,albert,deberta.")] = "all",
+    families: Annotated[
+        str, typer.Option(help="all, or some of bert,distilbert,roberta,albert,deberta,modernbert.")
+    ] = "all",
     seeds: Annotated[int, typer.Option(help="Runs per family.")] = 5,
     steps: Annotated[int, typer.Option(help="Optimizer steps of 16 windows in each run.")] = 500,
     limit: Annotated[int | None, typer.Option(help="Use only the first N examples of each split.")] = None,
 ):
-    """Fine-tune the small encoders of all families, several times each, and record EM, F1 and time (lesson 08)."""
+    """Fine-tune the small encoders of all families, several times each, and record EM, F1 and time (lesson 09)."""
     from .comparison import CompareSettings, compare_families
 
     names = None if families == "all" else [name.strip() for name in families.split(",")]
@@ -46,7 +48,7 @@ def corpus(
 
 def pretrain(
     output_dir: Annotated[Path, typer.Option(help="Folder for the encoder and its tokenizer.")],
-    family: Annotated[str, typer.Option(help="bert, distilbert, roberta, albert or deberta.")] = "bert",
+    family: Annotated[str, typer.Option(help="bert, distilbert, roberta, albert, deberta or modernbert.")] = "bert",
     share: Annotated[float, typer.Option(help="Run only this share of the steps (1 for what is shipped).")] = 1.0,
     start_from: Annotated[
         Path | None, typer.Option(help="An encoder made before: start from its weights and run only the last stage.")

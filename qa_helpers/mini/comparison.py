@@ -1,21 +1,22 @@
 """Comparing the families: the same fine-tuning for each, seed by seed, and what is known about the real checkpoints.
 
-``qa-helpers compare`` writes the file that lesson 08 reads, one run at a time, so an interrupted comparison continues
+``qa-helpers compare`` writes the file that lesson 09 reads, one run at a time, so an interrupted comparison continues
 where it stopped.
 """
 
 import hashlib
 import json
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import torch
 from huggingface_hub import constants, try_to_load_from_cache
 from huggingface_hub.utils import get_session
-from transformers import AutoConfig, AutoModel, PreTrainedModel, TrainerCallback
+from transformers import AutoConfig, AutoModel, AutoModelForQuestionAnswering, PreTrainedModel, TrainerCallback
 
 from ..checkpoints import ASSETS, FAMILIES, Family, family_of, load_model, load_tokenizer, locate
 from ..course import MINI_MAX_LENGTH, MINI_STRIDE
@@ -25,24 +26,152 @@ from ..training import FineTuneConfig, fine_tune
 
 SHIPPED_SCORES = ASSETS / "family_scores.json"
 
-# EM and F1 on SQuAD 1.1's development set, as published for fine-tuned models of base size.
-PUBLISHED = {
-    "BERT": {"checkpoint": "bert-base-cased", "exact_match": 81.2, "f1": 88.7, "note": ""},
-    "DistilBERT": {
-        "checkpoint": "distilbert-base-cased",
-        "exact_match": None,
-        "f1": 87.1,
-        "note": "taught by a fine-tuned BERT; EM not given",
-    },
-    "RoBERTa": {"checkpoint": "roberta-base", "exact_match": 86.1, "f1": 92.3, "note": ""},
-    "ALBERT": {"checkpoint": "albert-base-v2", "exact_match": 83.2, "f1": 90.2, "note": ""},
-    "DeBERTa": {
-        "checkpoint": "deberta-v3-base",
-        "exact_match": 87.9,
-        "f1": 93.9,
-        "note": "trained on SQuAD 2.0",
-    },
-}
+
+@dataclass(frozen=True)
+class Published:
+    """Scores of one recipe on SQuAD's development sets, as somebody published them.
+
+    Attributes:
+        family: the family's name, as in ``FAMILIES``; checkpoint: what was fine-tuned.
+        squad, squad_v2: (EM, F1) on SQuAD 1.1 and on 2.0; None where the source has none. A range is (lowest, highest) for
+            each: ``((80.7, 81.8), (88.1, 88.8))``.
+        recipe: how it was trained, as far as the source says.
+        by: whose figures these are; links: where they are, by name.
+    """
+
+    family: str
+    checkpoint: str
+    squad: tuple | None
+    squad_v2: tuple | None
+    recipe: str
+    by: str
+    links: dict[str, str]
+
+
+_DEBERTA_CARD = {"DeBERTa's model card": "https://huggingface.co/microsoft/deberta-base"}
+_HUB = "https://huggingface.co"
+# One row for each recipe, families in the course's order, their authors' figures first. Every source was read.
+PUBLISHED = (
+    Published(
+        "BERT",
+        "bert-base-uncased",
+        (81.2, 88.5),
+        None,
+        recipe="2 epochs, learning rate 3e-5, batches of 12",
+        by="transformers",
+        links={
+            "its example script": "https://github.com/huggingface/transformers/blob/main/examples/pytorch/question-answering/README.md"
+        },
+    ),
+    Published(
+        "BERT",
+        "bert-base-uncased",
+        ((80.7, 81.8), (88.1, 88.8)),
+        None,
+        recipe="2 or 3 epochs, three runs",
+        by="three users",
+        links={
+            "1": f"{_HUB}/jimypbr/bert-base-uncased-squad",
+            "2": f"{_HUB}/Graphcore/bert-base-uncased-squad",
+            "3": f"{_HUB}/vuiseng9/bert-base-uncased-squad",
+        },
+    ),
+    Published(
+        "BERT",
+        "bert-base-cased",
+        (81.2, 88.7),
+        None,
+        recipe="3 epochs, learning rate 2e-5",
+        by="Hugging Face",
+        links={"its course": "https://huggingface.co/learn/llm-course/chapter7/7"},
+    ),
+    Published(
+        "DistilBERT",
+        "DistilBERT",
+        (77.7, 85.8),
+        None,
+        recipe="fine-tuned on the labels alone",
+        by="its authors",
+        links={"paper, table 2": "https://arxiv.org/abs/1910.01108"},
+    ),
+    Published(
+        "DistilBERT",
+        "DistilBERT",
+        (79.1, 86.9),
+        None,
+        recipe="fine-tuned with a BERT as a second teacher",
+        by="its authors",
+        links={"paper, table 2": "https://arxiv.org/abs/1910.01108"},
+    ),
+    Published(
+        "RoBERTa",
+        "roberta-base",
+        (84.6, 91.5),
+        (80.5, 83.7),
+        recipe="not said",
+        by="DeBERTa's authors",
+        links=_DEBERTA_CARD,
+    ),
+    Published(
+        "ALBERT",
+        "albert-base-v2",
+        (83.2, 90.2),
+        (79.3, 82.1),
+        recipe="that of the paper",
+        by="its authors",
+        links={"repository": "https://github.com/google-research/albert"},
+    ),
+    Published(
+        "DeBERTa",
+        "deberta-base (version 1)",
+        (87.2, 93.1),
+        (83.1, 86.2),
+        recipe="that of the paper",
+        by="its authors",
+        links=_DEBERTA_CARD,
+    ),
+    Published(
+        "DeBERTa",
+        "deberta-v3-base",
+        (88.4, 93.9),
+        (85.4, 88.4),
+        recipe="not said; today's card lists 2.0 only",
+        by="its authors",
+        links={
+            "the card's earlier revision": f"{_HUB}/microsoft/deberta-v3-base/blob/5f32929a4206c500f4044bf7778298aedc77531a/README.md"
+        },
+    ),
+    Published(
+        "ModernBERT",
+        "ModernBERT-base",
+        None,
+        (81.3, 84.5),
+        recipe="one run; its authors report none on SQuAD",
+        by="a user",
+        links={"model card": f"{_HUB}/kiddothe2b/ModernBERT-base-squad2"},
+    ),
+)
+
+
+def published_table() -> str:
+    """:data:`PUBLISHED` as a table in Markdown, with a link in every row."""
+
+    def number(value) -> str:
+        return " to ".join(f"{v:.1f}" for v in value) if isinstance(value, tuple) else f"{value:.1f}"
+
+    def pair(scores) -> str:
+        return " / ".join(number(value) for value in scores) if scores else "–"
+
+    lines = [
+        "| family | checkpoint | SQuAD 1.1, EM / F1 | SQuAD 2.0, EM / F1 | recipe | reported by |",
+        "|---|---|---|---|---|---|",
+    ]
+    for row in PUBLISHED:
+        links = ", ".join(f"[{name}]({url})" for name, url in row.links.items())
+        cells = (row.family, row.checkpoint, pair(row.squad), pair(row.squad_v2), row.recipe, f"{row.by}: {links}")
+        lines.append(f"| {' | '.join(cells)} |")
+    return "\n".join(lines)
+
 
 # The real checkpoints' configurations, where they differ from the library's defaults of their class.
 _BASE_SIZE = {"hidden_size": 768, "num_hidden_layers": 12, "num_attention_heads": 12, "intermediate_size": 3072}
@@ -61,6 +190,15 @@ _REAL_CONFIGS = {
         "share_att_key": True,
         "pos_att_type": ["p2c", "c2p"],
         "position_biased_input": False,
+    },
+    "modernbert": {
+        **_BASE_SIZE,
+        "num_hidden_layers": 22,
+        "intermediate_size": 1152,  # of the gated layer, so two matrices of this width
+        "vocab_size": 50368,
+        "max_position_embeddings": 8192,
+        "local_attention": 128,
+        "global_attn_every_n_layers": 3,
     },
 }
 
@@ -99,7 +237,8 @@ def compare_families(
 
     Args:
         output_file: JSON, rewritten after every run. Runs that are already in it are not repeated.
-        families: ``"bert"``, ``"distilbert"``, ``"roberta"``, ``"albert"``, ``"deberta"``; None takes all five.
+        families: some of ``"bert"``, ``"distilbert"``, ``"roberta"``, ``"albert"``, ``"deberta"``, ``"modernbert"``; None
+            takes all six.
         seeds: runs per family, with seeds 0, 1, … for the new head's weights and the order of the windows.
         settings: see :class:`CompareSettings`.
         report: called with a line about each run when it is done.
@@ -157,6 +296,48 @@ def family_scores(path: str | Path = SHIPPED_SCORES) -> tuple[pd.DataFrame, Comp
     return runs.reset_index(drop=True), CompareSettings(**record["settings"])
 
 
+def t_factor(degrees: float, confidence: float = 0.95) -> float:
+    """How many standard errors an interval reaches to each side, by Student's t distribution.
+
+    With t = √degrees · tan(angle), the density of the angle is cos(angle) to the power degrees − 1; so one sum gives it.
+
+    Args:
+        degrees: degrees of freedom, at least 1. The fewer there are, the larger the factor; with many it is 1.96.
+    """
+    if degrees < 1 or not 0 < confidence < 1:
+        raise ValueError(f"degrees must be at least 1 and 0 < confidence < 1, got {degrees} and {confidence}")
+    angles = np.linspace(0, np.pi / 2, 10_001)
+    density = np.cos(angles) ** (degrees - 1)
+    within = np.append(0.0, np.cumsum(density[1:] + density[:-1]))
+    return float(np.sqrt(degrees) * np.tan(np.interp(confidence, within / within[-1], angles)))
+
+
+def difference_of_means(
+    first: Sequence[float], second: Sequence[float], confidence: float = 0.95
+) -> tuple[float, float, float]:
+    """The mean of ``first`` minus the mean of ``second``, with its interval (Welch 1947).
+
+    Args:
+        first, second: the scores of two systems' runs, one for each seed. There need not be as many of one as of the
+            other, nor need they vary alike.
+
+    Returns:
+        (difference, low, high).
+
+    Raises:
+        ValueError: fewer than two runs of one, which say nothing about how runs vary.
+    """
+    if min(len(first), len(second)) < 2:
+        raise ValueError(f"two runs of each are needed to see how runs vary, got {len(first)} and {len(second)}")
+    difference = float(np.mean(first) - np.mean(second))
+    a, b = (float(np.var(runs, ddof=1)) / len(runs) for runs in (first, second))  # variances of the two means
+    if a + b == 0:
+        return difference, difference, difference
+    degrees = (a + b) ** 2 / (a**2 / (len(first) - 1) + b**2 / (len(second) - 1))
+    half = t_factor(degrees, confidence) * (a + b) ** 0.5
+    return difference, difference - half, difference + half
+
+
 def known_scores(course) -> str:
     """A sentence on the scores that a course's checkpoint is known to reach: measured ones for the course's small encoders
     on the embedded corpus, published ones for real encoders on SQuAD 1.1.
@@ -175,10 +356,18 @@ def known_scores(course) -> str:
             for name, key in (("EM", "exact_match"), ("F1", "f1"))
         ]
         return f"Measured: {spans[0]}, {spans[1]} for {family.mini}, {len(own)} seeds, {settings.steps} steps on all training examples."
-    known = PUBLISHED[family.name]
-    exact = f"EM {known['exact_match']}, " if known["exact_match"] else ""
-    note = f" ({known['note']})" if known["note"] else ""
-    return f"Published: {exact}F1 {known['f1']} for {known['checkpoint']} on SQuAD 1.1, trained on all 87,599 examples{note}."
+    known = published_for(course.checkpoint) or published_for(family.hub)
+    if known is None:
+        return f"The course knows of no published score of {Path(family.hub).name} on SQuAD 1.1."
+    exact, f1 = known.squad
+    return f"Published: EM {exact}, F1 {f1} for {known.checkpoint} on SQuAD 1.1, trained on all 87,599 examples."
+
+
+def published_for(checkpoint: str | Path) -> Published | None:
+    """The first row of :data:`PUBLISHED` with a checkpoint's own score on SQuAD 1.1; None if there is none."""
+    name = {"distilbert-base-cased": "DistilBERT"}.get(Path(checkpoint).name, Path(checkpoint).name)
+    rows = (row for row in PUBLISHED if row.checkpoint == name and row.squad and row.by != "three users")
+    return next(rows, None)
 
 
 def hub_answers(seconds: float = 5.0) -> bool:
@@ -228,15 +417,17 @@ def _is_loadable(checkpoint: str, hub_is_reachable: bool) -> bool:
     return True
 
 
-def real_sized(family: str) -> PreTrainedModel:
+def real_sized(family: str, head: bool = False) -> PreTrainedModel:
     """The architecture of a family's real checkpoint, with shapes but without weights (on PyTorch's "meta" device).
 
     Args:
-        family: its name, as in ``FAMILIES``: "BERT", "DistilBERT", "RoBERTa", "ALBERT" or "DeBERTa".
+        family: its name, as in ``FAMILIES``: "BERT", "DistilBERT", "RoBERTa", "ALBERT", "DeBERTa" or "ModernBERT".
+        head: with a question answering head, in training mode.
     """
     model_type = next(key for key, value in FAMILIES.items() if value.name == family)
+    config = AutoConfig.for_model(model_type, **_REAL_CONFIGS[model_type])
     with torch.device("meta"):
-        return AutoModel.from_config(AutoConfig.for_model(model_type, **_REAL_CONFIGS[model_type]))
+        return AutoModelForQuestionAnswering.from_config(config).train() if head else AutoModel.from_config(config)
 
 
 class _Stopwatch(TrainerCallback):

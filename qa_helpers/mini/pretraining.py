@@ -1,9 +1,9 @@
-"""Making the small encoders that ship with the course: tokenizer, then masked language modelling on corpus passages.
+"""Making the small encoders that ship with the course: tokenizer, then masked language modelling on texts of the course.
 
 A reader never needs to run this; ``qa-helpers pretrain`` does, and its result is what ``assets/`` holds. Questions play
 no part in it: like ``bert-base-cased``, the encoder has only read text when fine-tuning starts. It reads in two stages:
 
-1. short stretches of passages, with tokens masked at random (Devlin et al. 2019);
+1. short stretches of passages and of the training notes, with tokens masked at random (Devlin et al. 2019);
 2. pairs, as BERT did: a sentence and a passage about the same thing. In the sentence a whole name, date or quantity is
    masked (Guu et al. 2020); the encoder is asked which it was, and where the passage says it, in other words
    ("recurring span selection", Ram et al. 2021).
@@ -28,10 +28,13 @@ from ..engine.training_bar import Plan, TrainingBar
 from ..engine.whole_files import whole_folder
 from ..features import make_features
 from ..model import span_loss
+from ..training import save_model
 from .corpus import build_corpus, passages, retellings
-from .small_encoders import MAX_LENGTH, SMALL_ENCODERS, start_positions_as_waves, take_over_bert
+from .notes import read_notes
+from .small_encoders import MAX_LENGTH, PRINTABLE, SMALL_ENCODERS, start_positions_as_waves, take_over_bert
 
 PASSAGES, RETELLINGS = 6000, 40000
+NOTES_READ = 3  # times that each training note is read: beside 6,000 passages, their everyday words would stay rare
 SPAN = ("start_positions", "end_positions")
 CORPUS_SEED = 7  # another seed than the course's examples: other entries, of the same world
 
@@ -113,7 +116,7 @@ def pretrain(
     repeated; ``start_from`` saves doing finished work twice.
 
     Args:
-        family: ``"bert"``, ``"distilbert"``, ``"roberta"``, ``"albert"`` or ``"deberta"``.
+        family: ``"bert"``, ``"distilbert"``, ``"roberta"``, ``"albert"``, ``"deberta"`` or ``"modernbert"``.
         output_dir: where config.json, model.safetensors (half precision) and the tokenizer go.
         config: see :class:`PretrainConfig`.
         report: called with a line about each stage when it is done.
@@ -127,7 +130,7 @@ def pretrain(
             that DistilBERT would not share with mini-bert.
     """
     config = config or PretrainConfig()
-    texts = passages(PASSAGES, seed=CORPUS_SEED)
+    texts = texts_to_read()
     tokenizer, build_encoder = small_encoder(family, config.vocab_size, texts)
     set_seed(config.seed)
     encoder = build_encoder()
@@ -151,13 +154,18 @@ def pretrain(
             f"{time.perf_counter() - begun:.0f} s"
         )
     with whole_folder(output_dir) as partial:
-        encoder.half().save_pretrained(partial)  # half the size; load_model reads it as float32
-        tokenizer.save_pretrained(partial)
+        save_model(encoder.half(), tokenizer, partial)  # half the size; load_model reads it as float32
     return history
 
 
+def texts_to_read() -> list[str]:
+    """Passages of the gazetteer, and the training notes several times."""
+    notes = [note.text for note in read_notes() if note.split == "train"]
+    return [*passages(PASSAGES, seed=CORPUS_SEED), *(NOTES_READ * notes)]
+
+
 def small_encoder(family: str, vocab_size: int, texts: Sequence[str]):
-    """A family's tokenizer, made from passages (the same on every run), and a function that builds its encoder.
+    """A family's tokenizer, made from texts (the same on every run), and a function that builds its encoder.
 
     Raises:
         ValueError: unknown family.
@@ -166,7 +174,9 @@ def small_encoder(family: str, vocab_size: int, texts: Sequence[str]):
         raise ValueError(unknown_name("family", family, SMALL_ENCODERS, "see qa_helpers/mini/small_encoders.py"))
     # Question words must be in the vocabulary, so the tokenizer (not the encoder) sees the questions as well.
     questions = [row["question"] for row in build_corpus()["train"]]
-    tokenizer, build = SMALL_ENCODERS[family]([*texts, *questions], vocab_size)
+    notes = [note for note in read_notes() if note.split == "train"]
+    questions += [text for note in notes for question in note.questions for text in question["ask"]]
+    tokenizer, build = SMALL_ENCODERS[family]([*texts, *questions, PRINTABLE], vocab_size)
     encoder_config = build().config
     return settle_tokenizer(tokenizer, encoder_config), build
 

@@ -1,7 +1,8 @@
 """The course's small encoders before training: for each family a tokenizer of its kind and a model of its architecture.
 
 All are 128 wide and attend with two heads. What distinguishes the families is kept: WordPiece, byte-level BPE or
-unigram pieces; segments or none; absolute or relative positions; shared layers and factorised embeddings.
+unigram pieces; segments or none; absolute, relative or rotary positions; shared layers and factorised embeddings; layers
+that see everything or only what is near.
 """
 
 import json
@@ -12,7 +13,7 @@ from collections import Counter
 from collections.abc import Sequence
 
 import torch
-from tokenizers import Tokenizer, models, normalizers, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, normalizers, pre_tokenizers, processors, trainers
 from transformers import (
     AlbertConfig,
     AlbertModel,
@@ -25,6 +26,9 @@ from transformers import (
     DebertaV2Tokenizer,
     DistilBertConfig,
     DistilBertModel,
+    ModernBertConfig,
+    ModernBertModel,
+    PreTrainedTokenizerFast,
     RobertaConfig,
     RobertaModel,
     RobertaTokenizer,
@@ -80,19 +84,8 @@ def distilbert(texts: Sequence[str], vocab_size: int):
 
 def roberta(texts: Sequence[str], vocab_size: int):
     """Byte-level BPE, no segments; position numbers begin behind the padding id."""
-    special = ["<s>", "<pad>", "</s>", "<unk>", "<mask>"]
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    bpe.train_from_iterator(
-        texts,
-        trainers.BpeTrainer(
-            vocab_size=vocab_size, special_tokens=special, initial_alphabet=sorted(alphabet), show_progress=False
-        ),
-    )
-    made = json.loads(bpe.to_str())["model"]
-    merges = [tuple(pair) for pair in made["merges"]]
-    tokenizer = RobertaTokenizer(vocab=made["vocab"], merges=merges, model_max_length=MAX_LENGTH)
+    vocabulary, merges = _byte_pairs(texts, vocab_size, ["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
+    tokenizer = RobertaTokenizer(vocab=vocabulary, merges=merges, model_max_length=MAX_LENGTH)
     config = RobertaConfig(
         **_COMMON,
         num_hidden_layers=2,
@@ -141,14 +134,62 @@ def deberta(texts: Sequence[str], vocab_size: int):
     return tokenizer, lambda: DebertaV2Model(config)
 
 
-SMALL_ENCODERS = {"bert": bert, "distilbert": distilbert, "roberta": roberta, "albert": albert, "deberta": deberta}
+def modernbert(texts: Sequence[str], vocab_size: int):
+    """Byte-level BPE between BERT's special tokens, no segments; rotary positions, GeGLU.
+
+    The first and the last layer attend to the whole window, the one between them only to tokens at most 16 away.
+    """
+    special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
+    vocabulary, merges = _byte_pairs(texts, vocab_size, special)
+    pieces = Tokenizer(models.BPE(vocab=vocabulary, merges=merges, unk_token="[UNK]"))
+    pieces.normalizer = normalizers.NFC()
+    pieces.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    pieces.decoder = decoders.ByteLevel()
+    pieces.post_processor = processors.TemplateProcessing(
+        single="[CLS] $A [SEP]",
+        pair="[CLS] $A [SEP] $B [SEP]",
+        special_tokens=[(token, vocabulary[token]) for token in ("[CLS]", "[SEP]")],
+    )
+    tokenizer = PreTrainedTokenizerFast(
+        tokenizer_object=pieces,
+        model_max_length=MAX_LENGTH,
+        model_input_names=["input_ids", "attention_mask"],
+        **dict(zip(("pad_token", "unk_token", "cls_token", "sep_token", "mask_token"), special, strict=True)),
+    )
+    config = ModernBertConfig(
+        hidden_size=WIDTH,
+        num_attention_heads=HEADS,
+        intermediate_size=160,
+        num_hidden_layers=3,
+        layer_types=["full_attention", "sliding_attention", "full_attention"],
+        local_attention=32,
+        initializer_range=_COMMON["initializer_range"],
+        max_position_embeddings=MAX_LENGTH,
+        bos_token_id=tokenizer.cls_token_id,
+        eos_token_id=tokenizer.sep_token_id,
+        **_special(tokenizer, "pad_token_id", "cls_token_id", "sep_token_id"),
+    )
+    return tokenizer, lambda: ModernBertModel(config)
+
+
+SMALL_ENCODERS = {
+    "bert": bert,
+    "distilbert": distilbert,
+    "roberta": roberta,
+    "albert": albert,
+    "deberta": deberta,
+    "modernbert": modernbert,
+}
 
 
 def start_positions_as_waves(encoder: torch.nn.Module) -> None:
     """Start the position embeddings as sines and cosines (Vaswani et al. 2017); they are trained like all else.
 
-    From random ones a small model needs thousands of steps to find out which positions are neighbours.
+    From random ones a small model needs thousands of steps to find out which positions are neighbours. An encoder with rotary
+    positions has none to start.
     """
+    if isinstance(encoder, ModernBertModel):
+        return
     absolute = getattr(encoder.embeddings, "position_embeddings", None)
     table = encoder.encoder.rel_embeddings if absolute is None else absolute
     positions, width = table.weight.shape
@@ -239,15 +280,10 @@ def _special(tokenizer, *names: str) -> dict[str, int]:
     return {"vocab_size": len(tokenizer), **{name: getattr(tokenizer, name) for name in names}}
 
 
-def wordpiece_tokenizer(
-    texts: Sequence[str], vocab_size: int, max_length: int = MAX_LENGTH, signs_inside: bool = False
-) -> BertTokenizer:
-    """BERT's kind of tokenizer, cased, with ``vocab_size`` tokens found in ``texts``.
-
-    ``signs_inside``: know signs inside a word too, as in "20€" and "5°C". The small encoders were made without.
-    """
+def wordpiece_tokenizer(texts: Sequence[str], vocab_size: int, max_length: int = MAX_LENGTH) -> BertTokenizer:
+    """BERT's kind of tokenizer, cased, with ``vocab_size`` tokens found in ``texts``; signs inside a word ("20€") too."""
     special = ["[PAD]", "[UNK]", "[CLS]", "[SEP]", "[MASK]"]
-    vocabulary = special + _wordpieces(texts, vocab_size - len(special), signs_inside)
+    vocabulary = special + _wordpieces(texts, vocab_size - len(special))
     return BertTokenizer(
         vocab={token: k for k, token in enumerate(vocabulary)},
         do_lower_case=False,
@@ -256,7 +292,7 @@ def wordpiece_tokenizer(
     )
 
 
-def _wordpieces(texts: Sequence[str], size: int, signs_inside: bool) -> list[str]:
+def _wordpieces(texts: Sequence[str], size: int) -> list[str]:
     """A WordPiece vocabulary that is the same on every run.
 
     The library's WordPiece trainer settles ties by the order of a hash table, which differs from run to run; its BPE
@@ -272,13 +308,29 @@ def _wordpieces(texts: Sequence[str], size: int, signs_inside: bool) -> list[str
         for k, piece in enumerate(bpe.encode(word).tokens):
             pieces["##" + piece if k else piece] += count
     letters = sorted({letter for word in counts for letter in word})
-    inside = [letter for letter in letters if letter.isalnum()]
-    if signs_inside:  # whatever the tokenizer does not make a word of its own
-        inside = [letter for letter in letters if len(words.pre_tokenize_str(f"a{letter}")) == 1]
+    # Inside a word stands whatever the tokenizer does not make a word of its own.
+    inside = [letter for letter in letters if len(words.pre_tokenize_str(f"a{letter}")) == 1]
     alphabet = letters + ["##" + letter for letter in inside]
     known = set(alphabet)
     frequent = [p for p, _ in sorted(pieces.items(), key=lambda item: (-item[1], item[0])) if p not in known]
     return alphabet + frequent[: size - len(alphabet)]
+
+
+def _byte_pairs(
+    texts: Sequence[str], vocab_size: int, special: list[str]
+) -> tuple[dict[str, int], list[tuple[str, str]]]:
+    """A byte-level BPE vocabulary, special tokens first, and its merges; every byte is in it, so nothing is unknown."""
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    trainer = trainers.BpeTrainer(
+        vocab_size=vocab_size,
+        special_tokens=special,
+        initial_alphabet=sorted(pre_tokenizers.ByteLevel.alphabet()),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(texts, trainer)
+    made = json.loads(bpe.to_str())["model"]
+    return made["vocab"], [tuple(pair) for pair in made["merges"]]
 
 
 def _unigram_pieces(texts: Sequence[str], size: int, special: list[str], normalizer, words) -> list[tuple[str, float]]:
