@@ -12,6 +12,7 @@
 # make student    write dist/student: the lessons with exercises open, without outputs and solutions
 # make teacher    write dist/teacher: everything, with a guide and the sources of assignments for nbgrader
 # make test-nbgrader  hand an assignment out and grade it with nbgrader, in an environment of its own
+# make gpu        measure on a GPU what lesson 07 says about GPUs (some ten minutes); GPU_FLAGS="--size tiny --device cpu" only tries it out
 # make bench      qa_helpers beside the published recipe, stage by stage: make bench CHECKPOINT=folder DATA=folder
 # make assets     make the small encoders, mini-bert-qa and the comparison again (some hours on one core; nobody needs to)
 # The first call makes a virtual environment in .venv and installs the versions of constraints.txt.
@@ -21,7 +22,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lab run test test-all test-extra unit nbval lint notebooks links test-real test-browser test-colab student teacher test-nbgrader site test-site bench assets clean
+.PHONY: lab run test test-all test-extra unit nbval lint notebooks links test-real test-browser test-colab student teacher test-nbgrader site test-site bench gpu assets clean
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_tour.ipynb $(LAB_FLAGS)
@@ -55,6 +56,10 @@ test-site: $(READY)
 bench: $(READY)
 	$(if $(and $(CHECKPOINT),$(DATA)),,$(error Name an encoder and SQuAD files: make bench CHECKPOINT=folder DATA=folder))
 	$(BIN)/python tools/benchmarks/compare.py --checkpoint '$(CHECKPOINT)' --data '$(DATA)'
+
+# A step that is done is not done again; `make gpu GPU_FLAGS=--again` begins anew.
+gpu: $(READY)
+	$(BIN)/python tools/gpu_run.py $(GPU_FLAGS)
 
 # Two notebooks at a time, each on one thread. The real files are taken from QA_REAL_DATA or ../shared, else made up.
 test-real: $(READY)

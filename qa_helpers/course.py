@@ -114,31 +114,31 @@ AMOUNTS = {
         "quick": Amount(learning_rate=1e-4),
         "full": Amount(learning_rate=1e-4),
     },
-    "fine_tuning": {  # lesson 06 trains four models like this, and five more for a few steps
-        "mini": Amount(2_400, 400, max_steps=120, evaluate_every=30),
+    "fine_tuning": {  # lesson 06 trains four models like this, and eight more for a few steps
+        "mini": Amount(2_400, 400, max_steps=100, evaluate_every=25),
         "trial": Amount(400, 40, max_steps=24, batch_size=4, evaluate_every=6),
         "quick": Amount(4_800, 500, max_steps=300, evaluate_every=75),
         "full": Amount(30_000, 2_000, max_steps=1_500, evaluate_every=375),
     },
-    "evaluation": {  # lessons 07 and 09, if the checkpoint has no trained head
+    "evaluation": {  # lessons 08 and 10, if the checkpoint has no trained head
         "mini": Amount(None, 1_000, max_steps=300),
         "trial": Amount(240, 100, **_TRIAL_STEPS),
         "quick": Amount(9_600, 1_000, max_steps=600, learning_rate=5e-5, save_every=200),
         "full": _RECIPE,
     },
-    "no_answer": {  # lesson 07, section 10: the same again, on data with unanswerable questions
+    "no_answer": {  # lesson 08, section 10: the same again, on data with unanswerable questions
         "mini": Amount(None, 1_000, max_steps=150, small_learning_rate=5e-4),
         "trial": Amount(240, 100, **_TRIAL_STEPS),
         "quick": Amount(9_600, 1_000, max_steps=600, learning_rate=5e-5, save_every=200),
         "full": _RECIPE,
     },
-    "families": {  # lesson 08 trains five models like this
-        "mini": Amount(2_400, 300, shuffled=False, max_steps=150, evaluate_every=50),  # the corpus is shuffled
-        "trial": Amount(96, 60, max_steps=6, evaluate_every=2),
-        "quick": Amount(2_400, 300, max_steps=150, evaluate_every=50),
-        "full": Amount(24_000, 2_000, max_steps=1_500, evaluate_every=500),
+    "families": {  # lesson 09 trains two families like this
+        "mini": Amount(1_600, 200, shuffled=False, max_steps=100),  # the corpus is shuffled
+        "trial": Amount(96, 60, max_steps=6),
+        "quick": Amount(2_400, 300, max_steps=150),
+        "full": Amount(24_000, 2_000, max_steps=1_500),
     },
-    "own_documents": {  # lesson 09: old examples to mix with the new ones, and to measure what is forgotten
+    "own_documents": {  # lesson 10: old examples to mix with the new ones, and to measure what is forgotten
         "mini": Amount(240, 200),
         "trial": Amount(48, 20),
         "quick": Amount(240, 200),

@@ -40,7 +40,7 @@ TRAPS = [
     Trap(
         "test_the_question_answering_pipeline_is_gone",
         "transformers",
-        {"00": "question-answering", "07": "pipeline of transformers 4"},
+        {"00": "question-answering", "08": "pipeline of transformers 4"},
         {"README.md": "no question answering pipeline", "qa_helpers/answering.py": "question-answering"},
     ),
     Trap(
@@ -64,7 +64,7 @@ TRAPS = [
     Trap(
         "test_a_half_precision_checkpoint_loads_in_half_precision_unless_told_otherwise",
         "transformers",
-        {"06": "float16"},
+        {"07": "float16"},
         {"qa_helpers/checkpoints.py": 'dtype="auto"'},
     ),
     Trap(
@@ -76,13 +76,13 @@ TRAPS = [
     Trap(
         "test_alberts_own_tokenizer_leaves_the_segments_out",
         "transformers",
-        {"08": "token_type_ids"},
+        {"09": "token_type_ids"},
         {"qa_helpers/checkpoints.py": "ALBERT's tokenizer omits the segments"},
     ),
     Trap(
         "test_roberta_and_distilbert_have_no_segments",
         "transformers",
-        {"02": "they have no segments", "08": "DistilBERT has no segments"},
+        {"02": "they have no segments", "09": "DistilBERT has no segments"},
         {"qa_helpers/features.py": "sequence_ids"},
     ),
     Trap(
@@ -92,21 +92,27 @@ TRAPS = [
         {"qa_helpers/features.py": "sequence_ids"},
     ),
     Trap(
-        "test_offsets_include_the_leading_space_for_deberta_alone",
+        "test_offsets_include_the_leading_space_for_deberta_and_modernbert_alone",
         "tokenizers",
-        {"08": "leading space"},
+        {"09": "leading space"},
         {"qa_helpers/features.py": "Spaces that some tokenizers include in a token"},
+    ),
+    Trap(
+        "test_modernberts_head_is_more_than_a_linear_layer",
+        "transformers",
+        {"09": "`ExtractiveQA` refuses"},
+        {"qa_helpers/model.py": "def require_linear_head"},
     ),
     Trap(
         "test_roberta_and_deberta_1_put_two_separators_between_the_pair",
         "transformers",
-        {"08": "separator"},
+        {"09": "separator"},
         {"qa_helpers/features.py": "num_special_tokens_to_add"},
     ),
     Trap(
         "test_no_answer_is_labelled_by_the_cls_found_not_by_zero_where_padding_is_on_the_left",
         "transformers",
-        {"04": "cls_index", "08": "padding_side"},
+        {"04": "cls_index", "09": "padding_side"},
         {"qa_helpers/model.py": "padding_side"},
     ),
     Trap(
@@ -136,13 +142,13 @@ TRAPS = [
     Trap(
         "test_no_metric_comes_with_the_libraries",
         "datasets",
-        {"07": "def exact_match"},
+        {"08": "def exact_match"},
         {"qa_helpers/metrics.py": "EM and F1 as SQuAD defines them"},
     ),
     Trap(
         "test_the_null_score_of_several_windows_is_their_minimum",
         "transformers",
-        {"07": "the minimum over its windows"},
+        {"08": "the minimum over its windows"},
         {"qa_helpers/decoding.py": "*minimum*"},
     ),
     Trap(
@@ -154,7 +160,7 @@ TRAPS = [
     Trap(
         "test_sliders_redraw_html_and_svg_not_matplotlib",
         "ipywidgets",
-        {number: "from qa_helpers import widgets" for number in ("02", "03", "04", "07", "09")},
+        {number: "from qa_helpers import widgets" for number in ("02", "03", "04", "08", "10")},
         {"qa_helpers/classroom/widgets/__init__.py": ""},
     ),
     Trap(
@@ -166,7 +172,7 @@ TRAPS = [
     Trap(
         "test_nothing_but_github_minds_widgets_without_state",
         "nbformat",
-        {number: "from qa_helpers import widgets" for number in ("02", "03", "04", "07", "09")},
+        {number: "from qa_helpers import widgets" for number in ("02", "03", "04", "08", "10")},
         {"tools/run_notebooks.py": "*without* ``state``"},
     ),
     Trap(

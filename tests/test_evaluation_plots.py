@@ -1,4 +1,4 @@
-"""The figures of lesson 07 show the numbers they are given."""
+"""The figures of lesson 08 show the numbers they are given."""
 
 import matplotlib
 

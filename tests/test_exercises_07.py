@@ -1,353 +1,256 @@
 """Answers to the exercises of lesson 07, right and wrong (``test_exercises.py`` tries them)."""
 
-import random
+import math
 
-from exercise_checks import Answers, answers
+import torch
+from exercise_checks import Answers, answers, give_partial_credit
 
 from qa_helpers.classroom.exercises import lesson07
 
 
-def places(overlap=None, combine=max, empty=True, measure=None):
-    """An F1 of places with one part exchanged."""
-
-    def plain_overlap(p, a):
-        return max(0, min(p[1], a[1]) - max(p[0], a[0]))
-
-    def f1(p, a):
-        return 2 * (overlap or plain_overlap)(p, a) / (p[1] - p[0] + a[1] - a[0])
-
-    def solution(prediction, answers):
-        if empty and (not answers or prediction == (0, 0)):
-            return float(not answers and prediction == (0, 0))
-        return combine([(measure or f1)(prediction, answer) for answer in answers])
-
-    return solution
+def update(scale, good_steps, overflow, interval):
+    if overflow:
+        return scale / 2, 0
+    if good_steps + 1 == interval:
+        return scale * 2, 0
+    return scale, good_steps + 1
 
 
-def places_by_sets(prediction, answers):
-    """Another way: sets of characters, precision and recall written out."""
-    mine, best = set(range(*prediction)), 0.0
-    if not answers:
-        return 0.0 if mine else 1.0
-    for answer in answers:
-        theirs = set(range(*answer))
-        both = len(mine & theirs)
-        if both:
-            precision, recall = both / len(mine), both / len(theirs)
-            best = max(best, 2 * precision * recall / (precision + recall))
-    return best
-
-
-def common(p, a):
-    return max(0, min(p[1], a[1]) - max(p[0], a[0]))
-
-
-def merged(prediction, answers):
-    if not answers or prediction == (0, 0):
-        return places()(prediction, answers)
-    mine, theirs = set(range(*prediction)), set().union(*(range(*answer) for answer in answers))
-    return 2 * len(mine & theirs) / (len(mine) + len(theirs))
-
-
-def mixed(prediction, answers):
-    """The best precision and the best recall, of different answers."""
-    if not answers or prediction == (0, 0):
-        return places()(prediction, answers)
-    precision = max(common(prediction, a) / (prediction[1] - prediction[0]) for a in answers)
-    recall = max(common(prediction, a) / (a[1] - a[0]) for a in answers)
-    return 2 * precision * recall / (precision + recall) if precision + recall else 0.0
-
-
-def plain_mean(p, a):
-    return (common(p, a) / (p[1] - p[0]) + common(p, a) / (a[1] - a[0])) / 2
-
-
-def divides(p, a):
-    precision, recall = common(p, a) / (p[1] - p[0]), common(p, a) / (a[1] - a[0])
-    return 2 * precision * recall / (precision + recall)
+def update_by_torch(scale, good_steps, overflow, interval):
+    """What PyTorch's own scaler calls after each step."""
+    scale, good_steps = torch.tensor(float(scale)), torch.tensor(good_steps, dtype=torch.int32)
+    torch._amp_update_scale_(scale, good_steps, torch.tensor(float(overflow)), 2.0, 0.5, interval)
+    return [scale, good_steps]
 
 
 @answers("7.1")
-def f1_of_places_answers():
+def update_answers():
+    def without_reset(scale, good_steps, overflow, interval):
+        return (scale / 2, good_steps) if overflow else update(scale, good_steps, overflow, interval)
+
+    def never_reset(scale, good_steps, overflow, interval):
+        new, count = update(scale, good_steps, overflow, interval)
+        return new, count if overflow else good_steps + 1
+
+    def one_late(scale, good_steps, overflow, interval):
+        return update(scale, good_steps, overflow, interval + 1)
+
+    def at_once(scale, good_steps, overflow, interval):
+        return update(scale, good_steps, overflow, good_steps + 1)
+
+    def shrinks_only(scale, good_steps, overflow, interval):
+        return (scale / 2, 0) if overflow else (scale, good_steps)
+
     return Answers(
-        right=[places(), places_by_sets],
+        right=[update, update_by_torch],
         wrong={
-            "the best of all of them counts": places(combine=lambda values: values[0]),
-            "the mean over the answers": places(combine=lambda values: sum(values) / len(values)),
-            "not less": places(overlap=lambda p, a: min(p[1], a[1]) - max(p[0], a[0])),
-            "The end is exclusive": places(
-                measure=lambda p, a: 2 * max(0, min(p[1], a[1]) - max(p[0], a[0]) + 1) / (p[1] - p[0] + a[1] - a[0] + 2)
+            "the scale has to shrink": lambda scale, good, overflow, n: update(scale, good, not overflow, n),
+            "you make it larger": lambda scale, good, overflow, n: (
+                (2 * scale, 0) if overflow else update(scale, good, False, n)
             ),
-            "divided by all characters": places(
-                measure=lambda p, a: common(p, a) / (p[1] - p[0] + a[1] - a[0] - common(p, a))
+            "would overflow again": lambda scale, good, overflow, n: (
+                (scale, 0) if overflow else update(scale, good, False, n)
             ),
-            "only one of precision and recall": places(measure=lambda p, a: common(p, a) / (p[1] - p[0])),
-            "no characters to divide by": places(empty=False),
-            "the characters of all answers together": merged,
-            "one and the same answer": mixed,
-            "not a percentage": lambda p, answers: 100 * places()(p, answers),
-            "the plain mean of precision and recall": places(measure=plain_mean),
-            "divides by 0": places(measure=divides),
-            "Settle the empty cases": lambda p, answers: places()(p, answers) if answers else 0.0,
+            "an overflow sets their count back": without_reset,
+            "the count starts again": never_reset,
+            "This step counts as well": one_late,
+            "does not grow yet": at_once,
+            "is a good step: count it": shrinks_only,
+            "the scale comes first": lambda *given: update(*given)[::-1],
+            "Return two values": lambda *given: update(*given)[0],
         },
     )
 
 
-def one_pass(starts, ends, context):
-    first, beyond = context
-    at, best = first, (first, first)
-    for end in range(first, beyond):
-        if starts[end] > starts[at]:
-            at = end
-        if starts[at] + ends[end] > starts[best[0]] + ends[best[1]]:
-            best = (at, end)
-    return best
+def test_a_scale_that_only_shrinks_gets_part_of_the_credit():
+    def halve(scale, good_steps, overflow, interval):
+        return (scale / 2, 0) if overflow else (scale, good_steps + 1)
+
+    message = give_partial_credit(lesson07.check_update, halve, 0.7, 0.8)
+    assert message.startswith("6 of 8 steps right; look at the fourth")
 
 
-def by_running_maximum(starts, ends, context):
-    import numpy as np
-
-    starts, ends = np.array(starts[slice(*context)]), np.array(ends[slice(*context)])
-    end = int((np.maximum.accumulate(starts) + ends).argmax())
-    return [context[0] + int(starts[: end + 1].argmax()), context[0] + end]
+def largest_batch(memory, weights, frozen, per_window, reserve):
+    trained = weights - frozen
+    fixed = 4 * weights + 12 * trained
+    return max(0, int((memory * (1 - reserve) - fixed) // per_window))
 
 
-def late_start(starts, ends, context):
-    """Looks at the start after the end: spans of one token are never seen."""
-    first, beyond = context
-    at, best = first, (first, first + 1) if beyond - first > 1 else (first, first)
-    for end in range(first + 1, beyond):
-        if starts[at] + ends[end] > starts[best[0]] + ends[best[1]]:
-            best = (at, end)
-        if starts[end] > starts[at]:
-            at = end
-    return best
-
-
-def forgets_the_start(starts, ends, context):
-    """Returns the start that is best in the end, not the one that was best when the end was met."""
-    found = one_pass(starts, ends, context)
-    return max(range(*context), key=lambda t: starts[t]), found[1]
-
-
-def limited(starts, ends, context):
-    spans = [(s, e) for e in range(*context) for s in range(context[0], e + 1) if e - s < 30]
-    return max(spans, key=lambda span: starts[span[0]] + ends[span[1]])
-
-
-def greedy_start(starts, ends, context):
-    start = max(range(*context), key=lambda t: starts[t])
-    return start, max(range(start, context[1]), key=lambda t: ends[t])
-
-
-def ties_the_other_way(starts, ends, context):
-    first, beyond = context
-    at, best = first, (first, first)
-    for end in range(first, beyond):
-        if starts[end] >= starts[at]:
-            at = end
-        if starts[at] + ends[end] >= starts[best[0]] + ends[best[1]]:
-            best = (at, end)
-    return best
-
-
-def from_zero(starts, ends, context):
-    first, beyond = context
-    at, best, score = first, (first, first), 0
-    for end in range(first, beyond):
-        if starts[end] > starts[at]:
-            at = end
-        if starts[at] + ends[end] > score:
-            at_best, score = at, starts[at] + ends[end]
-            best = (at_best, end)
-    return best
-
-
-def start_from_zero(starts, ends, context):
-    first, beyond = context
-    at, highest, best, score = first, 0, (first, first), float("-inf")
-    for end in range(first, beyond):
-        if starts[end] > highest:
-            at, highest = end, starts[end]
-        if starts[at] + ends[end] > score:
-            best, score = (at, end), starts[at] + ends[end]
-    return best
-
-
-def two_loops(starts, ends, context):
-    best, score = None, float("-inf")
-    for end in range(*context):
-        for start in range(context[0], end + 1):
-            if starts[start] + ends[end] > score:
-                best, score = (start, end), starts[start] + ends[end]
-    return best
-
-
-def highest_before(starts, ends, context):
-    first, beyond = context
-    best = max(range(first, beyond), key=lambda end: max(starts[first : end + 1]) + ends[end])
-    return starts.index(max(starts[first : best + 1]), first), best
-
-
-def later_start(starts, ends, context):
-    first, beyond = context
-    at, best = first, (first, first)
-    for end in range(first, beyond):
-        if starts[end] >= starts[at]:
-            at = end
-        if starts[at] + ends[end] > starts[best[0]] + ends[best[1]]:
-            best = (at, end)
-    return best
+def largest_batch_by_trying(memory, weights, frozen, per_window, reserve):
+    copies = [weights, weights - frozen, weights - frozen, weights - frozen]
+    windows = 0
+    while sum(4 * numbers for numbers in copies) + (windows + 1) * per_window <= memory * (1 - reserve):
+        windows += 1
+    return windows
 
 
 @answers("7.2")
-def best_span_in_one_pass_answers():
-    def apart(starts, ends, context):
-        inside = range(*context)
-        return max(inside, key=lambda t: starts[t]), max(inside, key=lambda t: ends[t])
+def largest_batch_answers():
+    def with_fixed(fixed):
+        def count(memory, weights, frozen, per_window, reserve):
+            taken = fixed(weights, weights - frozen)
+            return max(0, int((memory * (1 - reserve) - taken) // per_window))
 
-    def shifted(starts, ends, context):
-        return tuple(place - context[0] for place in one_pass(starts, ends, context))
+        return count
 
-    def behind(*given):
-        start, end = one_pass(*given)
-        return start, end + 1
+    def rounded_up(memory, weights, frozen, per_window, reserve):
+        fixed = 4 * weights + 12 * (weights - frozen)
+        return max(0, math.ceil((memory * (1 - reserve) - fixed) / per_window))
+
+    def negative(memory, weights, frozen, per_window, reserve):
+        return (memory * (1 - reserve) - 4 * weights - 12 * (weights - frozen)) // per_window
+
+    def no_rounding(memory, weights, frozen, per_window, reserve):
+        return (memory * (1 - reserve) - 4 * weights - 12 * (weights - frozen)) / per_window
+
+    def reserve_of_the_rest(memory, weights, frozen, per_window, reserve):
+        return max(0, int((memory - 4 * weights - 12 * (weights - frozen)) * (1 - reserve) // per_window))
 
     return Answers(
-        right=[one_pass, by_running_maximum],
+        right=[largest_batch, largest_batch_by_trying],
         wrong={
-            "each on its own": apart,
-            "outside the context": lambda starts, ends, _: one_pass(starts, ends, (0, len(starts))),
-            "the best score, or the best start, begin with 0": from_zero,
-            "begin with 0": start_from_zero,
-            "go over the tokens once": two_loops,
-            "remember the best start so far": highest_before,
-            "of these the one that starts first": later_start,
-            "may be one token long": late_start,
-            "when you reached the end": forgets_the_start,
-            "the best start or the best end first": greedy_start,
-            "equally good": ties_the_other_way,
-            "not one past it": behind,
-            "from the beginning of the window": shifted,
-            "return two, a start and an end": lambda *given: (*one_pass(*given), 0),
+            "That counts the weights only": with_fixed(lambda weights, trained: 4 * weights),
+            "You left out the optimizer": with_fixed(lambda weights, trained: 4 * weights + 4 * trained),
+            "Something is missing": with_fixed(lambda weights, trained: 4 * weights + 8 * trained),
+            "AdamW keeps nothing for them": with_fixed(lambda weights, trained: 16 * weights),
+            "the forward pass needs them": with_fixed(lambda weights, trained: 16 * trained),
+            "each of them has 4 bytes": with_fixed(lambda weights, trained: weights + 3 * trained),
+            "need room as well": with_fixed(lambda weights, trained: 0),
+            "You left nothing free": lambda *given: largest_batch(*given[:-1], 0.0),
+            "not of what the weights leave": reserve_of_the_rest,
+            "You rounded up": rounded_up,
+            "no window does: return 0": negative,
+            "a whole number": no_rounding,
         },
     )
 
 
-def test_more_of_best_span_in_one_pass():
-    assert not lesson07.check_best_span_in_one_pass(limited).passed
+def accumulate(model, loss_function, micro_batches):
+    rows = sum(len(inputs) for inputs, _ in micro_batches)
+    model.zero_grad()
+    for inputs, targets in micro_batches:
+        (loss_function(model(inputs), targets) * len(inputs) / rows).backward()
 
 
-def test_the_two_ways_of_one_pass_agree_with_the_checkers_search():
-    chance = random.Random(3)
-    for _ in range(300):
-        n = chance.randint(1, 9)
-        starts, ends = ([chance.randint(-3, 3) for _ in range(n)] for _ in range(2))
-        first = chance.randrange(n)
-        context = (first, chance.randint(first + 1, n))
-        spans = lesson07._all_spans(starts, ends, context)
-        expected = lesson07._best(spans, starts, ends)
-        assert one_pass(starts, ends, context) == expected == tuple(by_running_maximum(starts, ends, context))
+def accumulate_sums(model, loss_function, micro_batches):
+    rows = 0
+    for parameter in model.parameters():
+        parameter.grad = None
+    for inputs, targets in micro_batches:
+        (loss_function(model(inputs), targets) * len(targets)).backward()
+        rows += len(targets)
+    for parameter in model.parameters():
+        parameter.grad /= rows
 
 
-def cuts(probabilities, right, wanted, strict=False, order=min, at_least=True):
-    found = []
-    for cut in set(probabilities):
-        kept = [r for p, r in zip(probabilities, right) if (p >= cut if at_least else p > cut)]
-        share = sum(kept) / len(kept) if kept else 0.0
-        if share > wanted or (not strict and share == wanted):
-            found.append(cut)
-    return order(found) if found else None
+def accumulate_without_backward(model, loss_function, micro_batches):
+    """Gradients by torch.func, whose transforms allow no hooks on what is saved."""
+    rows = sum(len(inputs) for inputs, _ in micro_batches)
+    own = {name: parameter.detach() for name, parameter in model.named_parameters()}
+
+    def loss(parameters, inputs, targets):
+        return loss_function(torch.func.functional_call(model, parameters, inputs), targets) * len(inputs) / rows
+
+    each = [torch.func.grad(loss)(own, *batch) for batch in micro_batches]
+    for name, parameter in model.named_parameters():
+        parameter.grad = sum(gradients[name] for gradients in each)
 
 
-def sure_by_sorting(probabilities, right, wanted):
-    ordered = sorted(zip(probabilities, right), reverse=True)
-    cut, total = None, 0
-    for k, (p, r) in enumerate(ordered):
-        total += r
-        last_of_its_kind = k + 1 == len(ordered) or ordered[k + 1][0] < p
-        if last_of_its_kind and total >= wanted * (k + 1):
-            cut = p
-    return cut
+def accumulate_and_log(model, loss_function, micro_batches):
+    """Keeps numbers of every loss, which hold no graph, and looks at the outputs first, without one."""
+    with torch.no_grad():
+        rows = sum(len(model(inputs)) for inputs, _ in micro_batches)
+    log = []
+    for parameter in model.parameters():
+        parameter.grad = torch.zeros_like(parameter)
+    for inputs, targets in micro_batches:
+        outputs = model(inputs)
+        loss = loss_function(outputs, targets)
+        for parameter, gradient in zip(model.parameters(), torch.autograd.grad(loss, list(model.parameters()))):
+            parameter.grad += gradient * len(inputs) / rows
+        log.append((loss.item(), outputs.detach()))
 
 
-def stops_early(probabilities, right, wanted):
-    ordered = sorted(zip(probabilities, right), reverse=True)
-    cut, total = None, 0
-    for k, (p, r) in enumerate(ordered):
-        total += r
-        if k + 1 < len(ordered) and ordered[k + 1][0] == p:
-            continue
-        if total < wanted * (k + 1):
-            break
-        cut = p
-    return cut
+def weighted(weight, clear_each=False, then=lambda model: None):
+    def run(model, loss_function, micro_batches):
+        rows = sum(len(inputs) for inputs, _ in micro_batches)
+        for inputs, targets in micro_batches:
+            if clear_each:
+                model.zero_grad()
+            (loss_function(model(inputs), targets) * weight(len(inputs), rows, len(micro_batches))).backward()
+        then(model)
 
-
-def splits_ties(probabilities, right, wanted):
-    ordered = sorted(zip(probabilities, right), reverse=True)
-    cut, total = None, 0
-    for k, (p, r) in enumerate(ordered):
-        total += r
-        if total >= wanted * (k + 1):
-            cut = p
-    return cut
-
-
-def unsorted(probabilities, right, wanted):
-    cut, total = None, 0
-    for k, (p, r) in enumerate(zip(probabilities, right)):
-        total += r
-        if total >= wanted * (k + 1):
-            cut = p
-    return cut
-
-
-def one_probability(probabilities, right, wanted):
-    good = []
-    for cut in set(probabilities):
-        own = [r for p, r in zip(probabilities, right) if p == cut]
-        good += [cut] * (sum(own) >= wanted * len(own))
-    return min(good, default=None)
-
-
-def share_of_all(probabilities, right, wanted):
-    good = []
-    for cut in set(probabilities):
-        kept = [r for p, r in zip(probabilities, right) if p >= cut]
-        good += [cut] * (sum(kept) >= wanted * len(right))
-    return min(good, default=None)
-
-
-def sorts_in_place(probabilities, right, wanted):
-    found = cuts(probabilities, right, wanted)
-    probabilities.sort()
-    return found
+    return run
 
 
 @answers("7.3")
-def sure_enough_answers():
+def accumulate_answers():
+    def at_once(model, loss_function, micro_batches):
+        inputs, targets = (torch.cat(column) for column in zip(*micro_batches))
+        loss_function(model(inputs), targets).backward()
+
+    def take_the_step(model):
+        torch.optim.SGD(model.parameters(), lr=0.1).step()
+
+    def add_up_losses_first(model, loss_function, micro_batches):
+        rows = sum(len(inputs) for inputs, _ in micro_batches)
+        model.zero_grad()
+        total = 0.0
+        for inputs, targets in micro_batches:
+            total += loss_function(model(inputs), targets) * len(inputs) / rows
+        total.backward()
+
     return Answers(
-        right=[cuts, sure_by_sorting],
+        right=[accumulate, accumulate_sums, accumulate_without_backward, accumulate_and_log],
         wrong={
-            "the highest such cut; the lowest answers more": lambda *given: cuts(*given, order=max),
-            "rises again": stops_early,
-            "all of them are kept": splits_ties,
-            "exactly, and that is enough": lambda *given: cuts(*given, strict=True),
-            "so return None": lambda *given: cuts(*given) or max(given[0]),
-            "sort them by probability": unsorted,
-            "not only those of one probability": one_probability,
-            "not to all questions": share_of_all,
-            "test with `is None`": lambda *given: cuts(*given) or None,
-            "sort copies": sorts_in_place,
-            "which is not enough": lambda *given: cuts(*given, at_least=False),
-            "Return one of the given": lambda p, r, w: (cuts(p, r, w) or 0) - 0.01,
+            "times too much": weighted(lambda own, rows, batches: 1),
+            "Weight by rows": weighted(lambda own, rows, batches: 1 / batches),
+            "only the last batch": weighted(lambda own, rows, batches: own / rows, clear_each=True),
+            "do not divide by all rows": weighted(lambda own, rows, batches: own),
+            "the graph of an earlier one was still held": add_up_losses_first,
+            "clear that before the first batch": weighted(lambda own, rows, batches: own / rows),
+            "all rows went through at once": at_once,
+            "the weights have changed": weighted(lambda own, rows, batches: own / rows, then=take_the_step),
+            "the gradients are zero": weighted(
+                lambda own, rows, batches: own / rows, then=lambda model: model.zero_grad(set_to_none=False)
+            ),
+            "no gradient": lambda model, loss_function, micro_batches: [
+                loss_function(model(inputs), targets) for inputs, targets in micro_batches
+            ],
         },
     )
 
 
-def test_more_of_sure_enough():
-    feedback = lesson07.check_sure_enough(unsorted)
-    assert not feedback.passed and feedback.share < 0.75
-    assert "do not stop" in lesson07.check_sure_enough(lambda p, r, w: cuts(p, r, w) if r[0] or sum(r) == 0 else (
-        cuts(p, r, w) if r == [0, 1, 1, 1] else None)).message  # fmt: skip
+def test_a_graph_that_is_kept_is_noticed():
+    def retained(model, loss_function, micro_batches):
+        rows = sum(len(inputs) for inputs, _ in micro_batches)
+        model.zero_grad()
+        for inputs, targets in micro_batches:
+            loss = loss_function(model(inputs), targets) * len(inputs) / rows
+            loss.backward(retain_graph=True)
+
+    feedback = lesson07.check_accumulate(retained)
+    assert not feedback.passed and "without retain_graph" in feedback.message
+
+
+def test_all_rows_at_once_are_noticed_even_if_their_losses_are_taken_apart():
+    def taken_apart(model, loss_function, micro_batches):
+        model.zero_grad()
+        outputs = model(torch.cat([inputs for inputs, _ in micro_batches]))
+        for part, (_, targets) in zip(outputs.split([len(t) for _, t in micro_batches]), micro_batches):
+            (loss_function(part, targets) * len(targets) / len(outputs)).backward(retain_graph=True)
+
+    feedback = lesson07.check_accumulate(taken_apart)
+    assert not feedback.passed and "all rows went through at once" in feedback.message
+
+
+def test_an_earlier_gradient_that_is_divided_along_is_noticed():
+    def sums_on_top(model, loss_function, micro_batches):
+        rows = sum(len(inputs) for inputs, _ in micro_batches)
+        for inputs, targets in micro_batches:
+            (loss_function(model(inputs), targets) * len(inputs)).backward()
+        for parameter in model.parameters():
+            parameter.grad /= rows
+
+    feedback = lesson07.check_accumulate(sums_on_top)
+    assert not feedback.passed and "clear that before the first batch" in feedback.message and feedback.share >= 0.8

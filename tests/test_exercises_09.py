@@ -1,248 +1,118 @@
 """Answers to the exercises of lesson 09, right and wrong (``test_exercises.py`` tries them)."""
 
-import re
+import math
+import statistics
 
 import numpy as np
+import torch
 from exercise_checks import Answers, answers
 
-from qa_helpers.classroom.exercises import lesson09
+
+def count_once(tensors):
+    return sum({tensor.data_ptr(): tensor.numel() for tensor in tensors}.values())
 
 
-def passage_by_finding(document, start):
-    before, after = document.rfind("\n\n", 0, start), document.find("\n\n", start)
-    return before + 2 if before >= 0 else 0, after if after >= 0 else len(document)
-
-
-def passage_by_splitting(document, start):
-    begin = 0
-    for passage in document.split("\n\n"):
-        if start < begin + len(passage):
-            return begin, begin + len(passage)
-        begin += len(passage) + 2
-
-
-def passage_by_text(document, start):
-    passage = document[slice(*passage_by_finding(document, start))]
-    begin = document.index(passage)
-    return begin, begin + len(passage)
-
-
-def without_the_edge(document, start):
-    return document.rfind("\n\n", 0, start) + 2, document.find("\n\n", start)
-
-
-def with_the_break_before(document, start):
-    begin, end = passage_by_finding(document, start)
-    return max(begin - 2, 0), end
-
-
-def with_the_break_after(document, start):
-    begin, end = passage_by_finding(document, start)
-    return begin, min(end + 2, len(document))
-
-
-def up_to_the_last_character(document, start):
-    begin, end = passage_by_finding(document, start)
-    return begin, end - 1
-
-
-def with_its_length(document, start):
-    begin, end = passage_by_finding(document, start)
-    return begin, end - begin
-
-
-def from_the_first_passage_on(document, start):
-    return 0, passage_by_finding(document, start)[1]
-
-
-def to_the_first_blank_line(document, start):
-    end = document.find("\n\n")
-    return passage_by_finding(document, start)[0], end if end >= 0 else len(document)
-
-
-def by_sentence(document, start):
-    return document.rfind(".", 0, start) + 1, document.find(".", start) + 1
-
-
-def without_spaces(document, start):
-    begin, end = passage_by_finding(document, start)
-    passage = document[begin:end]
-    return begin + len(passage) - len(passage.lstrip()), end - len(passage) + len(passage.rstrip())
-
-
-def by_lines(document, start):
-    before, after = document.rfind("\n", 0, start), document.find("\n", start)
-    return before + 1, after if after >= 0 else len(document)
+def count_with_a_set(tensors):
+    seen, total = set(), 0
+    for tensor in tensors:
+        if tensor.data_ptr() not in seen:
+            seen.add(tensor.data_ptr())
+            total += int(torch.tensor(tensor.shape).prod())
+    return total
 
 
 @answers("9.1")
-def passage_of_answers():
+def count_once_answers():
     return Answers(
-        right=[passage_by_finding, passage_by_splitting, lambda *given: np.array(passage_by_finding(*given))],
+        right=[count_once, count_with_a_set, lambda tensors: torch.tensor(count_once(tensors))],
         wrong={
-            "search backwards to the blank line before it": lambda d, s: (s, passage_by_finding(d, s)[1]),
-            "The last character is missing": up_to_the_last_character,
-            "Your second number is the length": with_its_length,
-            "more than one passage": from_the_first_passage_on,
-            "Search backwards and forwards": to_the_first_blank_line,
-            "A full stop does not end a passage": by_sentence,
-            "Spaces at the edge of a passage": without_spaces,
-            "you return one number": lambda d, s: d[:s].count("\n\n"),
-            "a text alone does not say where it is": lambda d, s: d[slice(*passage_by_finding(d, s))],
-            "begins or ends where the text does": without_the_edge,
-            "occur twice in the text": passage_by_text,
-            "after the blank line": with_the_break_before,
-            "Leave the blank line out": with_the_break_after,
-            "does not end a passage": by_lines,
-            "return two, a start and an end": lambda d, s: (*passage_by_finding(d, s), 0),
+            "You count tensors": lambda tensors: len({tensor.data_ptr() for tensor in tensors}),
+            "counts rows only": lambda tensors: sum(len(tensor) for tensor in tensors),
+            "more than once": lambda tensors: sum(tensor.numel() for tensor in tensors),
+            "alike in shape only": lambda tensors: sum({t.shape: t.numel() for t in tensors}.values()),
+            "equal numbers, but": lambda tensors: sum({str(t): t.numel() for t in tensors}.values()),
+            "Two objects": lambda tensors: sum({id(t): t.numel() for t in tensors}.values()),
         },
     )
 
 
-def test_more_of_passage_of():
-    whole = lesson09.check_passage_of(lambda d, _: (0, len(d)))
-    assert not whole.passed and whole.share < 0.2
+def difference_interval(first, second, factor):
+    a, b = np.var(first, ddof=1) / len(first), np.var(second, ddof=1) / len(second)
+    degrees = (a + b) ** 2 / (a**2 / (len(first) - 1) + b**2 / (len(second) - 1))
+    half = factor(degrees) * (a + b) ** 0.5
+    return np.mean(first) - np.mean(second) - half, np.mean(first) - np.mean(second) + half
 
 
-def split_by_number(rows, every):
-    number = {}
-    for row in rows:
-        number.setdefault(row["context"], len(number) + 1)
-    parts = [], []
-    for row in rows:
-        parts[number[row["context"]] % every == 0].append(row)
-    return parts
+def by_statistics(first, second, factor):
+    parts = [(len(runs), statistics.mean(runs), statistics.variance(runs)) for runs in (first, second)]
+    variances = [variance / n for n, _, variance in parts]
+    degrees = sum(variances) ** 2 / sum(v**2 / (n - 1) for v, (n, _, _) in zip(variances, parts))
+    middle, half = parts[0][1] - parts[1][1], factor(degrees) * math.sqrt(sum(variances))
+    return [middle - half, middle + half]
 
 
-def split_with(order=None, first=1, swap=False, key="context"):
-    def solution(rows, every):
-        contexts = [row[key] for row in rows]
-        contexts = sorted(set(contexts)) if order == "alphabet" else list(dict.fromkeys(contexts))
-        held = [c for n, c in enumerate(contexts, first) if n % every == 0]
-        parts = [r for r in rows if r[key] not in held], [r for r in rows if r[key] in held]
-        return parts[::-1] if swap else parts
+def mistaken(ddof=1, divide=True, add="variances", degrees=None, sign=1):
+    def interval(first, second, factor):
+        a, b = (np.var(runs, ddof=ddof) / (len(runs) if divide else 1) for runs in (first, second))
+        n, m = len(first), len(second)
+        error = {"variances": (a + b) ** 0.5, "errors": a**0.5 + b**0.5, "no root": a + b}[add]
+        welch = (a + b) ** 2 / (a**2 / (n - 1) + b**2 / (m - 1))
+        times = 1.96 if degrees == "many" else factor(degrees(n, m) if degrees else welch)
+        middle = sign * (np.mean(first) - np.mean(second))
+        return middle - times * error, middle + times * error
 
-    return solution
-
-
-def split_examples(rows, every):
-    return [r for n, r in enumerate(rows, 1) if n % every], [r for n, r in enumerate(rows, 1) if n % every == 0]
-
-
-def hold_out(choose):
-    """A split by documents of which ``choose(documents, every)`` are held out."""
-
-    def solution(rows, every):
-        held = choose(list(dict.fromkeys(row["context"] for row in rows)), every)
-        return [r for r in rows if r["context"] not in held], [r for r in rows if r["context"] in held]
-
-    return solution
-
-
-def split_at_each_change(rows, every):
-    parts, number = ([], []), 0
-    for k, row in enumerate(rows):
-        number += k == 0 or row["context"] != rows[k - 1]["context"]
-        parts[number % every == 0].append(row)
-    return parts
-
-
-def drop_some(rows, every):
-    train, held = split_by_number(rows, every)
-    return train[:1], held
+    return interval
 
 
 @answers("9.2")
-def split_by_document_answers():
+def difference_interval_answers():
     return Answers(
-        right=[split_by_number, split_with(), lambda *given: tuple(map(iter, split_by_number(*given)))],
+        right=[difference_interval, by_statistics, lambda *given: torch.tensor(by_statistics(*given), dtype=torch.float64)],
         wrong={
-            "not examples": split_examples,
-            "exactly one of the lists": drop_some,
-            "training examples come first": split_with(swap=True),
-            "not by the alphabet": split_with("alphabet"),
-            "numbered from 1": lambda rows, every: split_with(first=0)(rows, every),
-            "keep the order that they had": lambda rows, every: [part[::-1] for part in split_by_number(rows, every)],
-            "Give a context that you have seen before its old number": split_at_each_change,
-            "by their title": split_with(key="title"),
-            "only; hold out 4, 6 and so on": hold_out(lambda documents, every: documents[every - 1 : every]),
-            "the last few are not what is asked for": hold_out(
-                lambda documents, every: documents[len(documents) - len(documents) // every :]
-            ),
-            "whole rows, not their ids": lambda *given: [[r["id"] for r in part] for part in split_by_number(*given)],
-            "'c4' is in both": lambda rows, every: (rows, split_by_number(rows, every)[1]),
-            "return two lists": lambda rows, every: [split_by_number(rows, every)[0]],
+            "second minus first": mistaken(sign=-1),
+            "The lower end comes first": lambda *given: difference_interval(*given)[::-1],
+            "divided by their number": mistaken(divide=False),
+            "ddof=1": mistaken(ddof=0),
+            "Add the variances first": mistaken(add="errors"),
+            "the root of the sum of the variances": mistaken(add="no root"),
+            "1.96 is too small": mistaken(degrees="many"),
+            "n + m - 2": mistaken(degrees=lambda n, m: n + m - 2),
+            "a cautious guess": mistaken(degrees=lambda n, m: min(n, m) - 1),
+            "widens with more runs": lambda a, b, factor: (min(a) - max(b), max(a) - min(b)),
+            "a pair (low, high)": lambda a, b, factor: np.mean(a) - np.mean(b),
+            "The middle is right": mistaken(degrees=lambda n, m: n + m),
+            "The width is right": lambda *given: [0.5 + end for end in difference_interval(*given)],
         },
-    )
+    )  # fmt: skip
 
 
-def places_by_pattern(document, answer):
-    pattern = r"\s+".join(map(re.escape, answer.split()))
-    return [match.span() for match in re.finditer(pattern, document, re.IGNORECASE)]
+def distance_rows(length, span):
+    return [[max(0, min(i - j + span, 2 * span - 1)) for j in range(length)] for i in range(length)]
 
 
-def places_by_words(document, answer):
-    """Another way: compare word after word at every character."""
-    found, at = [], 0
-    while at < len(document):
-        place = at
-        for k, word in enumerate(answer.split()):
-            if k:
-                gap = len(document[place:]) - len(document[place:].lstrip())
-                place = place + gap if gap else len(document)
-            if document[place : place + len(word)].casefold() != word.casefold():
-                break
-            place += len(word)
-        else:
-            found.append((at, place))
-            at = place - 1
-        at += 1
-    return found
-
-
-def with_flags(escape=re.escape, flags=re.IGNORECASE, space=r"\s+"):
-    return lambda d, a: [m.span() for m in re.finditer(space.join(map(escape, a.split())), d, flags)]
-
-
-def in_a_lowered_copy(document, answer):
-    return places_by_pattern(document.lower(), answer.lower())
-
-
-def in_a_tidied_copy(document, answer):
-    return places_by_pattern(" ".join(document.split()), answer)
-
-
-def overlapping(document, answer):
-    pattern = r"\s+".join(map(re.escape, answer.split()))
-    return [match.span(1) for match in re.finditer(f"(?=({pattern}))", document, re.IGNORECASE)]
+def distance_rows_of_torch(length, span):
+    places = torch.arange(length)
+    return (places[:, None] - places[None, :] + span).clamp(0, 2 * span - 1)
 
 
 @answers("9.3")
-def places_of_answers():
+def distance_rows_answers():
+    def changed(change):
+        return lambda length, span: [[change(i - j, span) for j in range(length)] for i in range(length)]
+
     return Answers(
-        right=[places_by_pattern, places_by_words, lambda *given: iter(np.array(places_by_pattern(*given)))],
+        right=[
+            distance_rows,
+            distance_rows_of_torch,
+            lambda length, span: np.clip(np.subtract.outer(range(length), range(length)) + span, 0, 2 * span - 1),
+        ],
         wrong={
-            "Places do not overlap": overlapping,
-            "you return texts": lambda d, a: [d[s:e] for s, e in places_by_pattern(d, a)],
-            "you return matches": lambda d, a: list(re.finditer(r"\s+".join(map(re.escape, a.split())), d, re.I)),
-            "you return single numbers": lambda d, a: [s for s, _ in places_by_pattern(d, a)],
-            "you return one pair": lambda d, a: next(iter(places_by_pattern(d, a)), []),
-            "at least one white space": with_flags(space=r"\s*"),
-            "The end is exclusive": lambda d, a: [(s, e - 1) for s, e in places_by_pattern(d, a)],
-            "not start + len(answer)": lambda d, a: [(s, s + len(a)) for s, _ in places_by_pattern(d, a)],
-            "Some are missing": with_flags(flags=0),
-            "Any white space": with_flags(space=" "),
-            "its characters mean themselves": with_flags(escape=str),
-            "of a copy that you have changed": in_a_lowered_copy,
-            "it does not occur": lambda d, a: places_by_pattern(d, a) or [(0, 0)],
-            "from left to right": lambda d, a: places_by_pattern(d, a)[::-1],
-            "Each place is a start and an end": lambda d, a: [(s,) for s, _ in places_by_pattern(d, a)],
+            "the distance is i - j": changed(lambda d, span: max(0, min(span - d, 2 * span - 1))),
+            "add the span": changed(lambda d, span: d),
+            "far distances share": changed(lambda d, span: d + span),
+            "one too far": changed(lambda d, span: max(0, min(d + span, 2 * span))),
+            "keeps its sign": changed(lambda d, span: min(abs(d) + span, 2 * span - 1)),
+            "should have 3 rows": lambda length, span: distance_rows(length + 1, span),
+            "you give": changed(lambda d, span: max(1, min(d + span, 2 * span - 1))),
         },
     )
-
-
-def test_more_of_places_of():
-    tidied = lesson09.check_places_of(in_a_tidied_copy)
-    assert not tidied.passed and "in a copy that you have changed" in tidied.message
-    points = lesson09.check_places_of(lambda d, a: with_flags(str if "." in a and "$" not in a else re.escape)(d, a))
-    assert not points.passed and "more than there is" in points.message

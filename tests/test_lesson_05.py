@@ -1,8 +1,8 @@
 """The models of lesson 05 against the library's: the student's class and functions, cut out of the notebook, and the
 package's own class.
 
-Tiny models with random weights, so that none of this depends on a shipped checkpoint; all five families where the code
-is for all of them.
+Tiny models with random weights, so that none of this depends on a shipped checkpoint; the five families with a
+linear head where the code is for all of them.
 """
 
 import json

@@ -153,11 +153,20 @@ def test_sequence_ids_tell_the_context_for_tokenizers_without_segments(checkpoin
 
 @pytest.mark.parametrize("name", MINI_CHECKPOINTS)
 @canary
-def test_offsets_include_the_leading_space_for_deberta_alone(name):
+def test_offsets_include_the_leading_space_for_deberta_and_modernbert_alone(name):
     pair = own_tokenizer(name)(QUESTION, BRIDGE, return_offsets_mapping=True)
     pieces = [BRIDGE[a:b] for (a, b), side in zip(pair["offset_mapping"], pair.sequence_ids()) if side == 1]
     spaces = any(piece[:1].isspace() for piece in pieces)
-    still(spaces == (name == "mini-deberta"), f"offsets of {name} {'include' if spaces else 'exclude'} the space")
+    expected = name in ("mini-deberta", "mini-modernbert")
+    still(spaces == expected, f"offsets of {name} {'include' if spaces else 'exclude'} the space")
+
+
+@canary
+def test_modernberts_head_is_more_than_a_linear_layer():
+    model = qa.load_model("mini-modernbert")
+    parts = [name for name, _ in model.named_children() if name != model.base_model_prefix]
+    still(parts == ["head", "drop", "classifier"], f"ModernBERT's question answering head is {parts}")
+    still(hasattr(model.head, "dense") and hasattr(model.head, "norm"), "ModernBERT's head has no dense layer and norm")
 
 
 @canary

@@ -14,7 +14,7 @@ PROMISED = {
     "03_stride_windows": {"answer_of", "check_room", "count_tokens", "cut_windows"},
     "04_labels": {"answer_of", "cls_index_of", "label_by_loop", "label_window"},
     "05_model_internals": {"ExtractiveQA.__init__", "ExtractiveQA.forward", "span_loss"},
-    "07_evaluation": {
+    "08_evaluation": {
         "best_over",
         "best_spans",
         "exact_match",

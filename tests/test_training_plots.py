@@ -99,12 +99,28 @@ def test_plot_schedule_draws_every_rate():
     assert lines(axes) == {"a": [(0, 0.0), (1, 1e-3), (2, 5e-4)], "b": [(0, 1e-3), (1, 5e-4)]}
 
 
-def test_plot_padded_batches_fills_the_first_way_up_to_max_length():
-    drawn = training_plots.plot_padded_batches({"full": [[3, 5]], "dynamic": [[3, 5], [2, 2]]}, max_length=9)
-    full, dynamic = drawn.axes
-    assert [bar.get_width() for bar in full.patches] == [3, 5, 6, 4]
-    assert [bar.get_width() for bar in dynamic.patches] == [3, 5, 2, 0, 2, 2, 0, 0]
-    assert full.get_title("left") == "full"
+def test_plot_padded_batches_fills_each_batch_up_to_its_longest_window():
+    drawn = training_plots.plot_padded_batches({"random": [[3, 5]], "grouped": [[3, 5], [2, 2]]})
+    random, grouped = drawn.axes
+    assert [bar.get_width() for bar in random.patches] == [3, 5, 2, 0]
+    assert [bar.get_width() for bar in grouped.patches] == [3, 5, 2, 0, 2, 2, 0, 0]
+    assert random.get_title("left") == "random"
+
+
+def test_plot_waves_marks_where_the_lengths_jump_up_again():
+    losses, longest = [(2, 5.0), (4, 3.0), (6, 4.0)], [100, 80, 60, 65, 100, 90]
+    above, below = training_plots.plot_waves(losses, longest).axes
+    assert [list(zip(*line.get_data())) for line in above.get_lines()] == [losses, [(5, 0), (5, 1)]]
+    assert list(below.get_lines()[0].get_ydata()) == longest
+    assert list(below.get_lines()[0].get_xdata()) == [1, 2, 3, 4, 5, 6], "the first step is number 1"
+
+
+def test_plot_validation_loss_marks_the_lowest():
+    training, validation = [(5, 4.0), (10, 1.0), (15, 0.1)], [(5, 4.2), (10, 3.0), (15, 3.6)]
+    axes = training_plots.plot_validation_loss(training, validation).axes[0]
+    drawn = lines(axes)
+    assert drawn.pop("training loss") == training and drawn.pop("validation loss") == validation
+    assert list(drawn.values()) == [[(10, 0), (10, 1)]]
 
 
 def test_plot_runs_draws_each_run_and_refuses_another_right_side():
@@ -115,6 +131,20 @@ def test_plot_runs_draws_each_run_and_refuses_another_right_side():
     assert next(iter(lines(rates).values())) == [(10, 1e-3), (20, 5e-4)]
     with pytest.raises(ValueError, match="right must be 'scores' or 'learning_rate', got 'f1'"):
         training_plots.plot_runs({"a": HISTORY}, right="f1")
+
+
+def test_em_and_f1_keep_their_colours_and_markers_in_every_figure_of_a_run():
+    def styles(axes, names):
+        found = {line.get_label(): (line.get_color(), line.get_marker()) for line in axes.get_lines()}
+        return [found[name] for name in names]
+
+    _, alone = training_plots.plot_history(HISTORY).axes
+    _, compared = training_plots.plot_runs({"a": HISTORY, "b": HISTORY}).axes
+    own = styles(alone, ("F1", "EM"))
+    assert own[0] != own[1]
+    assert own == styles(compared, ("a, F1", "a, EM")) == styles(compared, ("b, F1", "b, EM"))
+    runs = {line.get_label(): (line.get_linestyle(), line.get_fillstyle()) for line in compared.get_lines()}
+    assert runs["a, F1"] == runs["a, EM"] != runs["b, F1"] == runs["b, EM"], "a run has a line of its own"
 
 
 def test_plot_seeds_shows_every_run_and_the_spread():

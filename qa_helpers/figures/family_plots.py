@@ -1,4 +1,4 @@
-"""Figures of the families: where their parameters are, what DeBERTa's attention scores consist of, how they compare."""
+"""Figures of the families: where their parameters are, how their attention works, how they compare."""
 
 from collections.abc import Mapping, Sequence
 
@@ -6,7 +6,7 @@ import numpy as np
 from matplotlib.figure import Figure
 from matplotlib.ticker import NullFormatter, ScalarFormatter
 
-from .plots import BLUE, GREEN, GREY, ORANGE, PINK, SKY, figure
+from .plots import BLUE, EM_STYLE, F1_STYLE, GREEN, INK, ORANGE, PINK, RED, SKY, figure
 
 # One colour and one marker for each family, in every figure.
 STYLES = {
@@ -15,6 +15,7 @@ STYLES = {
     "RoBERTa": (ORANGE, "s"),
     "ALBERT": (GREEN, "D"),
     "DeBERTa": (PINK, "^"),
+    "ModernBERT": (RED, "P"),
 }
 
 
@@ -24,7 +25,7 @@ def plot_parameters(panels: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Fi
     Args:
         panels: title → model → part → number of parameters. All models of a panel have the same parts.
     """
-    drawn, axes = figure(9.0, 2.9, columns=len(panels), squeeze=False)
+    drawn, axes = figure(9.0, 3.2, columns=len(panels), squeeze=False)
     for panel, (title, models) in zip(axes[0], panels.items()):
         left = np.zeros(len(models))
         for color, part in zip((SKY, ORANGE, BLUE, GREEN), next(iter(models.values()))):
@@ -42,11 +43,11 @@ def plot_parameters(panels: Mapping[str, Mapping[str, Mapping[str, int]]]) -> Fi
 
 
 def plot_score_parts(tokens: Sequence[str], parts: Mapping[str, object]) -> Figure:
-    """What an attention score consists of: a map for each part and, on the right, their sum, all on one colour scale.
+    """What an attention score consists of: a map for each of three parts and one for their sum, on one colour scale.
 
     Args:
         tokens: (sequence,) the tokens' text; the tokens of the rows attend to those of the columns.
-        parts: name → (sequence, sequence) tensor or array. The sum is computed here.
+        parts: name → (sequence, sequence) tensor or array, three of them. The sum is computed here.
 
     Raises:
         ValueError: a part is not (sequence, sequence).
@@ -55,96 +56,111 @@ def plot_score_parts(tokens: Sequence[str], parts: Mapping[str, object]) -> Figu
     for name, part in arrays.items():
         if part.shape != (len(tokens), len(tokens)):
             raise ValueError(f"{name!r} has shape {part.shape}, but there are {len(tokens)} tokens")
-    arrays["their sum"] = sum(arrays.values())
+    arrays["the sum of the three"] = sum(arrays.values())
     limit = max(float(np.abs(part).max()) for part in arrays.values()) or 1.0
-    drawn, axes = figure(9.6, 1.5 + 0.17 * len(tokens), columns=len(arrays), sharey=True)
-    for panel, sign, (name, part) in zip(axes, ["", *["+ "] * (len(parts) - 1), "= "], arrays.items()):
+    drawn, axes = figure(9.0, 3.0 + 0.36 * len(tokens), rows=2, columns=2, sharex=True, sharey=True)
+    for panel, letter, (name, part) in zip(axes.flat, "abcd", arrays.items()):
         image = panel.imshow(part, cmap="PuOr_r", vmin=-limit, vmax=limit, aspect="auto")
-        panel.set_title(sign + name, fontsize=10)
-        panel.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=8)
+        panel.set_title(f"{letter}) {name}")
+        panel.set_xticks(range(len(tokens)), tokens, rotation=90, fontsize=9)
+        panel.set_yticks(range(len(tokens)), tokens, fontsize=9)
         panel.tick_params(length=0)
         for spine in panel.spines.values():
             spine.set_visible(False)
-    axes[0].set_yticks(range(len(tokens)), tokens, fontsize=8)
-    axes[0].set_ylabel("token that attends")
+    drawn.supylabel("token that attends", fontsize=10)
     drawn.supxlabel("token attended to", fontsize=10)
-    drawn.colorbar(image, ax=list(axes), shrink=0.8, label="score")
+    drawn.colorbar(image, ax=axes, shrink=0.6, label="part of the score")
     return drawn
 
 
-def plot_live(histories: Mapping[str, Sequence[dict]]) -> Figure:
-    """Several fine-tuning runs: training loss (left) and EM (right) against seconds, a curve per family.
+def plot_reach(maps: Mapping[str, object]) -> Figure:
+    """Which tokens a layer lets a token attend to: a map of attention weights for each layer.
 
     Args:
-        histories: family → ``FineTuneResult.history``. Runs that were not scored on the way have no curve on the right.
+        maps: title → (sequence, sequence) attention weights of one head; the tokens of the rows attend. The colour is the
+            square root of the weight, so that small weights are seen, and weights of exactly 0 are left white.
     """
-    drawn, (left, right) = figure(9.0, 3.2, columns=2)
-    for name, history in histories.items():
-        color, marker = STYLES[name]
-        losses = [(row["seconds"], row["loss"]) for row in history if "loss" in row]
-        scores = [(row["seconds"], row["exact_match"]) for row in history if "exact_match" in row]
-        left.plot(*zip(*losses), color=color, label=name)
-        if scores:
-            right.plot(*zip(*scores), color=color, marker=marker, label=name)
-    left.set(xlabel="seconds", ylabel="training loss", xlim=(0, None), ylim=(0, None))
-    right.set(xlabel="seconds", ylabel="EM on validation examples", xlim=(0, None), ylim=(0, 100))
-    handles, labels = left.get_legend_handles_labels()
+    drawn, axes = figure(9.0, 3.4, columns=len(maps), sharey=True, squeeze=False)
+    for panel, (title, weights) in zip(axes[0], maps.items()):
+        weights = np.asarray(weights, dtype=float)
+        shown = np.ma.masked_equal(np.sqrt(weights), 0.0)
+        image = panel.imshow(shown, cmap="cividis_r", vmin=0, vmax=1, interpolation="nearest")
+        panel.set(title=title, xlabel="token attended to")
+    axes[0][0].set_ylabel("token that attends")
+    bar = drawn.colorbar(image, ax=list(axes[0]), shrink=0.8, label="attention weight")
+    bar.set_ticks(np.sqrt([0, 0.05, 0.25, 0.5, 1]), labels=["0", "0.05", "0.25", "0.5", "1"])
+    return drawn
+
+
+def plot_differences(differences: Mapping[str, Mapping[str, tuple[float, float, float]]], baseline: str) -> Figure:
+    """How much better or worse families are than one of them: differences of means with their intervals.
+
+    Args:
+        differences: measure → family → (difference, low, high); a panel for each measure.
+        baseline: the family that they are compared with, at 0.
+    """
+    drawn, axes = figure(9.0, 3.0, columns=len(differences), sharey=True, squeeze=False)
+    for panel, (measure, rows) in zip(axes[0], differences.items()):
+        panel.axvline(0, color=INK, linewidth=1)
+        for row, (name, (difference, low, high)) in enumerate(rows.items()):
+            color, marker = STYLES[name]
+            panel.hlines(row, low, high, color=color, linewidth=2.5)
+            panel.plot(difference, row, marker, color=color, markersize=8)
+        panel.set_yticks(range(len(rows)), list(rows))
+        panel.set_ylim(len(rows) - 0.5, -0.5)
+        panel.set(xlabel=f"{measure}: points more than {baseline}", title=measure)
+    return drawn
+
+
+def plot_cost(runs, parameters: Mapping[str, int]) -> Figure:
+    """EM of several seeds against training time (left) and number of parameters (right): a dot per run, a marker per mean.
+
+    Args:
+        runs: table with a row per run and the columns ``family``, ``exact_match``, ``seconds``.
+        parameters: family → number of parameters.
+    """
+    drawn, axes = figure(9.0, 3.4, columns=2, sharey=True)
+    of_family = dict(list(runs.groupby("family", sort=False)))
+    seconds = {name: own["seconds"].mean() for name, own in of_family.items()}
+    millions = {name: parameters[name] / 1e6 for name in of_family}
+    for panel, places in zip(axes, (seconds, millions)):
+        for name, place in places.items():
+            color, marker = STYLES[name]
+            values = of_family[name]["exact_match"]
+            panel.plot([place] * len(values), values, ".", color=color, markersize=5, alpha=0.6)
+            # Hollow, so that two families in one place are both seen.
+            hollow = {"markerfacecolor": "none", "markeredgewidth": 1.8, "markersize": 9}
+            panel.plot(place, values.mean(), marker, color=color, label=name, **hollow)
+        panel.set_xlim(0, 1.12 * max(places.values()))
+    low = axes[0].get_ylim()[0]
+    axes[0].set_ylabel("EM" if low <= 0 else f"EM (axis begins at {low:.0f})")
+    axes[0].set_xlabel("seconds of training (processor time)")
+    axes[1].set_xlabel("millions of parameters")
+    handles, labels = axes[0].get_legend_handles_labels()
     drawn.legend(handles, labels, loc="outside upper center", ncols=len(labels), frameon=False)
     return drawn
 
 
-def plot_spread(runs, parameters: Mapping[str, int]) -> Figure:
-    """EM and F1 of several seeds against training time (left) and number of parameters (right).
+def plot_published(scores: Mapping[str, tuple[float, float]], parameters: Mapping[str, int]) -> Figure:
+    """Published F1 and EM against the number of parameters, on a logarithmic axis.
 
     Args:
-        runs: table with a row per run and the columns ``family``, ``exact_match``, ``f1``, ``seconds``.
-        parameters: family → number of parameters.
-    """
-    drawn, axes = figure(9.0, 5.2, rows=2, columns=2, sharex="col", sharey="row")
-    of_family = dict(list(runs.groupby("family", sort=False)))
-    seconds = {name: own["seconds"].mean() for name, own in of_family.items()}
-    millions = {name: parameters[name] / 1e6 for name in of_family}
-    for column, places in enumerate((seconds, millions)):
-        for name, place in places.items():
-            color, marker = STYLES[name]
-            for row, score in enumerate(("exact_match", "f1")):
-                values, panel = of_family[name][score], axes[row][column]
-                panel.vlines(place, values.min(), values.max(), color=color, linewidth=3, alpha=0.4)
-                panel.plot([place] * len(values), values, ".", color=color, markersize=4)
-                panel.plot(place, values.mean(), marker, color=color, markersize=8, alpha=0.85, label=name)
-        axes[1][column].set_xlim(0, 1.12 * max(places.values()))
-    for row, name in enumerate(("EM", "F1")):
-        low = axes[row][0].get_ylim()[0]
-        axes[row][0].set_ylabel(name if low <= 0 else f"{name} (axis begins at {low:.0f})")
-    axes[1][0].set_xlabel("seconds of training (processor time)")
-    axes[1][1].set_xlabel("millions of parameters")
-    by_name = dict(zip(*reversed(axes[0][0].get_legend_handles_labels())))
-    names = [name for name in STYLES if name in by_name]
-    drawn.legend([by_name[name] for name in names], names, loc="outside upper center", ncols=len(names))
-    return drawn
-
-
-def plot_published(scores: Mapping[str, Mapping], parameters: Mapping[str, int]) -> Figure:
-    """Published F1 (filled markers) and EM (open markers) against the number of parameters, on a logarithmic axis.
-
-    Args:
-        scores: family → ``exact_match`` (or None) and ``f1``.
+        scores: family → (EM, F1).
         parameters: family → number of parameters.
     """
     drawn, axes = figure(8.0, 3.2)
-    for name, own in scores.items():
-        color, marker = STYLES[name]
+    for name, pair in scores.items():
         place = parameters[name] / 1e6
-        axes.plot(place, own["f1"], marker, color=color, markersize=9)
-        axes.annotate(f"{name} ", (place, own["f1"]), (0, 8), textcoords="offset points", ha="center", fontsize=9)
-        if own["exact_match"] is not None:
-            axes.plot(place, own["exact_match"], marker, markersize=8, markerfacecolor="none", color=color)
-    for filled, label in ((GREY, "F1"), ("none", "EM")):
-        axes.plot([], [], "o", color=GREY, markerfacecolor=filled, label=label)
+        for value, style in zip(pair, (EM_STYLE, F1_STYLE)):
+            axes.plot(place, value, style["marker"], color=style["color"], markersize=7)
+        axes.annotate(name, (place, pair[1]), (0, 8), textcoords="offset points", ha="center", fontsize=9)
+    for style, label in ((F1_STYLE, "F1"), (EM_STYLE, "EM")):
+        axes.plot([], [], style["marker"], color=style["color"], label=label)
     axes.set_xscale("log")
     axes.xaxis.set_major_formatter(ScalarFormatter())
     axes.xaxis.set_minor_formatter(NullFormatter())
     axes.set_xticks([10, 20, 50, 100, 200])
-    axes.set(xlabel="millions of parameters (logarithmic)", ylabel="published score", xlim=(8, 260), ylim=(78, 97))
-    axes.legend(loc="lower left")
+    axes.set(xlabel="millions of parameters (logarithmic)", xlim=(8, 260), ylim=(75, 97))
+    axes.set_ylabel("published score (axis begins at 75)")
+    axes.legend(loc="upper left")
     return drawn

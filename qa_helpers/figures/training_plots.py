@@ -1,4 +1,5 @@
-"""Figures of training: the schedule, padding, a curve that grows while a model trains, runs compared, memory."""
+"""Figures of training: a curve that grows while a model trains, the schedule, padding, overfitting, runs and seeds compared,
+memory."""
 
 import sys
 import time
@@ -15,7 +16,9 @@ from ..engine.progress_bars import in_kernel
 from .plots import (
     BLUE,
     EM,
+    EM_STYLE,
     F1,
+    F1_STYLE,
     GREEN,
     GREY,
     INK,
@@ -102,22 +105,20 @@ def plot_schedule(rates: Mapping[str, Sequence[float]]) -> Figure:
     return drawn
 
 
-def plot_padded_batches(ways: Mapping[str, Sequence[Sequence[int]]], max_length: int | None = None) -> Figure:
-    """Some batches as they enter the model: a bar of text and padding per window, a panel per way of padding.
+def plot_padded_batches(ways: Mapping[str, Sequence[Sequence[int]]]) -> Figure:
+    """Some batches as they enter the model: a bar of text and padding per window, a panel per order of the windows.
 
     Args:
         ways: name → batches, each a list of its windows' lengths in tokens. A batch is padded to its longest window.
-        max_length: length in tokens to which the *first* way pads all of its batches instead.
     """
-    drawn, axes = figure(9.0, 2.9, columns=len(ways), sharex=True, sharey=True, squeeze=False)
+    drawn, axes = figure(8.0, 2.9, columns=len(ways), sharex=True, sharey=True, squeeze=False)
     for column, (panel, (name, batches)) in enumerate(zip(axes[0], ways.items())):
         row = 0
         for number, lengths in enumerate(batches):
-            wide = max_length if max_length and column == 0 else max(lengths)
             rows = np.arange(row, row + len(lengths))
             names = ("text", "padding") if column == number == 0 else (None, None)
             panel.barh(rows, lengths, 1.0, color=WINDOW, label=names[0])
-            panel.barh(rows, [wide - n for n in lengths], 1.0, left=lengths, color=PADDING, label=names[1])
+            panel.barh(rows, [max(lengths) - n for n in lengths], 1.0, left=lengths, color=PADDING, label=names[1])
             row += len(lengths) + 2  # a gap between batches
         panel.set(title=name, xlabel="tokens")
     axes[0][0].set(ylabel="windows, batch by batch", yticks=[])
@@ -126,12 +127,50 @@ def plot_padded_batches(ways: Mapping[str, Sequence[Sequence[int]]], max_length:
     return drawn
 
 
+def plot_waves(losses: Sequence[tuple[int, float]], longest: Sequence[int]) -> Figure:
+    """The training loss of a run above the lengths of its batches; a dotted line wherever the lengths jump up again.
+
+    Args:
+        losses: (step, loss) of each log entry.
+        longest: tokens in the longest window of each step's batch, from step 1 on.
+    """
+    drawn, (above, below) = figure(8.0, 3.8, rows=2, sharex=True)
+    steps = np.arange(1, len(longest) + 1)
+    above.plot(*zip(*losses), color=PLAIN)
+    below.step(steps, longest, where="mid", color=WINDOW, linewidth=2)
+    for step in steps[1:][np.diff(longest) > 0.1 * max(longest)]:
+        for panel in (above, below):
+            panel.axvline(step, color=INK, linestyle=":", linewidth=1)
+    above.set(ylabel="training loss", ylim=(0, None))
+    below.set(xlabel="optimizer step", ylabel="longest window,\ntokens", ylim=(0, None), xlim=(0, None))
+    return drawn
+
+
+def plot_validation_loss(training: Sequence[tuple[int, float]], validation: Sequence[tuple[int, float]]) -> Figure:
+    """Training and validation loss of one run, and a dotted line where the validation loss is lowest.
+
+    Args:
+        training, validation: (step, loss) of each entry.
+    """
+    drawn, axes = figure(6.5, 3.0)
+    axes.plot(*zip(*training), color=PLAIN, label="training loss")
+    axes.plot(*zip(*validation), color=INK, linestyle="--", marker="o", label="validation loss")
+    lowest = min(validation, key=lambda entry: entry[1])
+    axes.axvline(lowest[0], color=INK, linestyle=":", linewidth=1)
+    top = axes.get_xaxis_transform()
+    axes.text(lowest[0], 1.0, "  lowest validation loss", transform=top, va="top", fontsize=9)
+    axes.xaxis.set_major_locator(MaxNLocator(integer=True))
+    axes.set(xlabel="optimizer step", ylabel="loss", ylim=(0, None), xlim=(0, None))
+    axes.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=2)
+    return drawn
+
+
 def plot_runs(histories: Mapping[str, Sequence[dict]], right: str = "scores") -> Figure:
     """Several runs in one figure: training loss on the left, scores or the learning rate on the right.
 
     Args:
-        histories: name → ``FineTuneResult.history``.
-        right: ``"scores"`` (F1 solid, EM dashed) or ``"learning_rate"``.
+        histories: name → ``FineTuneResult.history``; each run has a line style of its own.
+        right: ``"scores"`` (EM and F1 in their own colours) or ``"learning_rate"``.
 
     Raises:
         ValueError: ``right`` is something else.
@@ -140,18 +179,17 @@ def plot_runs(histories: Mapping[str, Sequence[dict]], right: str = "scores") ->
         raise ValueError(f"right must be 'scores' or 'learning_rate', got {right!r}")
     drawn, (losses, other) = figure(8.5, 3.1, columns=2)
     for k, (name, history) in enumerate(histories.items()):
-        style = {"color": PALETTE[k]}
+        line = {"color": PLAIN if right == "scores" else PALETTE[k], "linestyle": _STYLES[k % 4]}
         logged = [row for row in history if "loss" in row]
-        line = {**style, "linestyle": _STYLES[k % 4] if right == "learning_rate" else "-"}
         losses.plot([row["step"] for row in logged], [row["loss"] for row in logged], label=name, **line)
         if right == "learning_rate":
             other.plot([row["step"] for row in logged], [row["learning_rate"] for row in logged], **line)
             continue
         scored = [row for row in history if "f1" in row]
-        steps = [row["step"] for row in scored]
-        marker = {**style, "marker": _MARKERS[k % 4]}
-        other.plot(steps, [row["f1"] for row in scored], label=f"{name}, F1", **marker)
-        other.plot(steps, [row["exact_match"] for row in scored], linestyle="--", label=f"{name}, EM", **marker)
+        for key, label, style in (("f1", "F1", F1_STYLE), ("exact_match", "EM", EM_STYLE)):
+            own = {**style, "linestyle": line["linestyle"], "fillstyle": "none" if k % 2 else "full"}
+            values = [row[key] for row in scored]
+            other.plot([row["step"] for row in scored], values, label=f"{name}, {label}", **own)
     losses.set(xlabel="optimizer step", ylabel="training loss", ylim=(0, None), xlim=(0, None))
     losses.legend(loc="best")
     for panel in (losses, other):

@@ -71,8 +71,8 @@ def test_04_a_label_step_by_step(run_lesson, pictures, check_time):
         check_time(widget, "Step")
 
 
-def test_07_spans_and_the_threshold(run_lesson, pictures, check_time):
-    with run_lesson("07_evaluation") as desk:
+def test_08_spans_and_the_threshold(run_lesson, pictures, check_time):
+    with run_lesson("08_evaluation") as desk:
         widget = desk.widget("qa-span-explorer")
         widget.keep_pictures(pictures)
         widget.slider("Longest answer").press("End")
@@ -90,8 +90,8 @@ def test_07_spans_and_the_threshold(run_lesson, pictures, check_time):
         check_time(widget, "Null threshold")
 
 
-def test_09_a_document_of_ones_own(run_lesson, pictures):
-    with run_lesson("09_your_own_documents") as desk:
+def test_10_a_document_of_ones_own(run_lesson, pictures):
+    with run_lesson("10_your_own_documents") as desk:
         widget = desk.widget("qa-ask-box")
         widget.control("Document").fill(
             "The lighthouse at Brennick was built in 1874 by Ilse Varn. It was closed in 1921."

@@ -14,7 +14,7 @@ from run_notebooks import ROOT, execute
 
 LESSONS = sorted(path.stem for path in (ROOT / "notebooks").glob("*.ipynb"))
 SOLUTIONS = sorted(path.stem for path in (ROOT / "notebooks" / "solutions").glob("*.ipynb"))
-ABOUT_NO_ANSWER = ["01_dataset", "04_labels", "07_evaluation", "09_your_own_documents"]
+ABOUT_NO_ANSWER = ["01_dataset", "04_labels", "08_evaluation", "10_your_own_documents"]
 FACTS = {
     "01_dataset": [r"train: Dataset\(.*num_rows: 3012", r"\[515 ?: ?515 ?\+ ?26\]", r"other than one answer: 0\b"],
     "02_tokenizer_and_offsets": [

@@ -1,4 +1,4 @@
-"""The search of lesson 09: BM25 as the notebook writes it out, against the formula computed in another way.
+"""The search of lesson 10: BM25 as the notebook writes it out, against the formula computed in another way.
 
 The other way is numpy's: a matrix of counts with a row per passage and a column per word of the vocabulary.
 """
@@ -18,7 +18,7 @@ from qa_helpers.classroom.annotations import read_documents
 
 texts = st.lists(st.sampled_from(["a", "b", "c", "dough", "Rye", "é"]), min_size=1, max_size=12).map(" ".join)
 LESSON = names_of_lesson(
-    "09_your_own_documents", "words", "idf", "bm25", "reworded", "rests", "true_days", Counter=Counter, math=math, re=re
+    "10_your_own_documents", "words", "idf", "bm25", "reworded", "rests", "true_days", Counter=Counter, math=math, re=re
 )
 
 
