@@ -124,7 +124,7 @@ TRAPS = [
     Trap(
         "test_leading_spaces_in_a_question_upset_only_second_truncation",
         "tokenizers",
-        {"03": "RoBERTa's tokenizer makes a token of every space", "04": "strip()"},
+        {"03": "RoBERTa's tokenizer makes a token of each but the last", "04": "strip()"},
         {"qa_helpers/features.py": 'row["question"].strip()'},
     ),
     Trap(
