@@ -4,6 +4,8 @@ import math
 
 from exercise_checks import Answers, answers
 
+from qa_helpers.classroom.exercises import lesson03
+
 
 @answers("3.1")
 def windows_of_answers():
@@ -84,7 +86,6 @@ def window_edges_answers():
         right=[edges_by_formula, edges_by_loop],
         wrong={
             "move on by the stride": moved_by_stride,
-            "But the stride is what they share": loop_that_moves_by_stride,
             "share nothing": lambda n, room, stride: [(k, min(k + room, n)) for k in range(0, n, room)],
             "no new token": lambda n, room, stride: [(k, min(k + room, n)) for k in range(0, n, room - stride)],
             "after the last token": lambda n, room, stride: [
@@ -144,3 +145,7 @@ def most_context_answers():
             "hold": lambda edges, token: 0,
         },
     )
+
+
+def test_a_loop_that_would_never_end_without_overlap_is_told_of_its_mistake_before():
+    assert "But the stride is what they share" in lesson03.check_window_edges(loop_that_moves_by_stride).message

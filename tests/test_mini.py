@@ -86,6 +86,7 @@ def test_pretraining_is_reproducible_from_its_seed(family, tmp_path, monkeypatch
     from qa_helpers import pretraining
 
     monkeypatch.setattr(pretraining, "PASSAGES", 60)
+    monkeypatch.setattr(pretraining, "read_notes", lambda: [])
     monkeypatch.setattr(pretraining, "RETELLINGS", 60)
     # So small a vocabulary cuts sentences too fine for the short pairs.
     stages = tuple(
@@ -106,6 +107,7 @@ def test_pretraining_goes_on_from_an_encoder_made_before(tmp_path, monkeypatch):
     from qa_helpers import pretraining
 
     monkeypatch.setattr(pretraining, "PASSAGES", 60)
+    monkeypatch.setattr(pretraining, "read_notes", lambda: [])
     monkeypatch.setattr(pretraining, "RETELLINGS", 60)
     stages = tuple(replace(stage, steps=2, length=256) for stage in pretraining.STAGES)
     config = pretraining.PretrainConfig(stages, vocab_size=1200, progress=False)

@@ -1,34 +1,53 @@
 """The site: every page is there, every link leads somewhere, every figure says what it shows, and nothing is fetched."""
 
+import json
 import re
+import struct
 
+import bibliography
 import build_site as build
+import formulas
+import home
 import nbformat
+import notebook_html
 import pytest
+import reading_aids
+import self_check
+import yaml
 from bs4 import BeautifulSoup
 from conftest import REPOSITORY
 
 NOTEBOOKS = REPOSITORY / "notebooks"
+LESSONS = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
 
 
 @pytest.fixture(scope="module")
 def site(tmp_path_factory):
-    """The built site: page's file name → its parsed HTML."""
+    """The built site: page's file name → its parsed HTML, without the small pages at old names."""
     folder = tmp_path_factory.mktemp("site") / "site"
-    build.build(folder)
-    return folder, {
-        path.name: BeautifulSoup(path.read_text(encoding="utf-8"), "html.parser") for path in folder.glob("*.html")
-    }
+    names = [page.name for page in build.build(folder)]
+    return folder, {name: BeautifulSoup((folder / name).read_text(encoding="utf-8"), "html.parser") for name in names}
 
 
 def test_every_lesson_solution_and_guide_has_a_page(site):
     _, pages = site
     sources = [*NOTEBOOKS.glob("*.ipynb"), *NOTEBOOKS.glob("solutions/*.ipynb"), *NOTEBOOKS.glob("*.md")]
-    assert set(pages) == {"index.html", *(f"{p.stem.lower() if p.suffix == '.md' else p.stem}.html" for p in sources)}
-    lessons = sorted(path.stem for path in NOTEBOOKS.glob("*.ipynb"))
+    names = {f"{p.stem.lower() if p.suffix == '.md' else p.stem}.html" for p in sources}
+    assert set(pages) == {"index.html", "glossary.html"} | names
     for page in pages.values():
         linked = [link["href"] for link in page.select("nav.course ol a")]
-        assert linked == [f"{stem}.html" for stem in lessons]
+        assert linked == [f"{stem}.html" for stem in LESSONS]
+
+
+def test_old_names_lead_to_the_pages_of_today(site):
+    folder, pages = site
+    old = {path.name for path in folder.glob("*.html")} - set(pages)
+    assert len(old) == 2 * len(build.MOVED)
+    for name in old:
+        page = BeautifulSoup((folder / name).read_text(encoding="utf-8"), "html.parser")
+        target = page.main.a["href"]
+        assert target in pages and page.find("meta", {"http-equiv": "refresh"})["content"] == f"0; url={target}"
+    assert "09_bert_and_friends.html" in (folder / "08_bert_and_friends.html").read_text()
 
 
 def test_no_link_is_broken(site):
@@ -42,14 +61,20 @@ def test_no_link_is_broken(site):
                 continue
             file, _, anchor = link["href"].partition("#")
             if file.startswith("pdf/"):  # written by Chromium, later
-                assert link.has_attr("data-pdf") and file.removeprefix("pdf/").replace(".pdf", ".html") in pages
+                assert file.removeprefix("pdf/").replace(".pdf", ".html") in pages
                 continue
             assert (file or name) in pages, f"{name}: {link['href']}"
             assert not anchor or anchor in anchors[file or name], f"{name}: {link['href']}"
             checked += 1
     assert checked > 500
-    for found in re.findall(r'"url": "([^"#]+)(?:#([^"]*))?"', (folder / "search-index.js").read_text()):
-        assert found[0] in pages and (not found[1] or found[1] in anchors[found[0]])
+    for entry in search_index(folder):
+        file, _, anchor = entry["url"].partition("#")
+        assert file in pages and (not anchor or anchor in anchors[file])
+
+
+def search_index(folder) -> list[dict]:
+    text = (folder / "search-index.js").read_text(encoding="utf-8")
+    return json.loads(text.removeprefix("window.searchIndex = ").rstrip(";\n"))
 
 
 def test_every_image_is_there_and_says_what_it_shows(site):
@@ -81,32 +106,77 @@ def test_pages_fetch_nothing_from_elsewhere_and_have_landmarks(site):
         assert all(nav.get("aria-label") for nav in page.find_all("nav"))
 
 
-def test_widgets_leave_a_remark_and_their_picture_stays(site):
-    for stem in (
-        "02_tokenizer_and_offsets",
-        "03_stride_windows",
-        "04_labels",
-        "07_evaluation",
-        "09_your_own_documents",
-    ):
+def test_a_pages_own_policy_allows_nothing_from_elsewhere_and_no_inline_script(site):
+    for name, page in site[1].items():
+        policy = page.find("meta", {"http-equiv": "Content-Security-Policy"})["content"]
+        assert "default-src 'none'" in policy and "script-src 'self';" in policy and "http" not in policy
+        assert "connect-src" not in policy  # so default-src rules: nothing may be fetched
+        assert all(script.get("src") and not script.string for script in page.find_all("script")), name
+        assert not [tag for tag in page.find_all(True) if any(attribute.startswith("on") for attribute in tag.attrs)], (
+            name
+        )
+        assert not page.find_all("iframe") and not page.select('a[href^="javascript:"]')
+        assert "search-index.js" not in str(page.head), "it is loaded when somebody searches"
+
+
+def test_the_first_page_shows_the_thing(site):
+    main = site[1]["index.html"].main
+    drawing = main.find(class_="pipeline")
+    assert drawing["role"] == "img" and "Row: a question" in drawing["aria-label"]
+    assert len(drawing.select(".steps use")) == 8 and drawing.find(id="pipeline-drawing")
+    live, lessons = main.find(id="live"), main.find(class_="lessons")
+    assert live.has_attr("hidden") and lessons in live.find_all_next("ol")
+    assert [link["href"] for link in lessons.select("h3 a")] == [f"{stem}.html" for stem in LESSONS]
+    assert "make lab" in main.pre.get_text() and "make test" in main.pre.get_text()
+    overview = home.lesson_rows(
+        BeautifulSoup(notebook_html.text_html((NOTEBOOKS / "README.md").read_text("utf-8")), "html.parser")
+    )
+    for stem, item in zip(LESSONS, lessons.find_all("li")):
+        row = overview.get(f"{stem}.ipynb")
+        assert row is None or f"{row.reading} min, {row.exercises} min for the exercises" in item.get_text()
+
+
+def test_hours_are_told_to_the_half():
+    assert [home._hours(minutes) for minutes in (10, 30, 60, 440, 470)] == ["½", "½", "1", "7½", "8"]
+
+
+def test_widgets_leave_a_remark_a_picture_and_a_place_for_a_live_twin(site):
+    from qa_helpers import widgets
+
+    places = {
+        "02_tokenizer_and_offsets": [widgets.OffsetExplorer],
+        "03_stride_windows": [widgets.WindowExplorer],
+        "04_labels": [widgets.LabelStepper],
+        "08_evaluation": [widgets.SpanExplorer],
+        "10_your_own_documents": [widgets.AskBox, widgets.Annotator],
+    }
+    for stem, wanted in places.items():
         page = site[1][f"{stem}.html"]
-        assert page.find(class_="remark").string == build.WIDGET_REMARK
-        assert page.find(class_="qa-view"), "the static twin"
+        assert page.find(class_="remark").string == notebook_html.WIDGET_REMARK
         assert "A Jupyter Widget" not in page.text and "model_id" not in page.text
+        live = page.select("main .live")
+        assert [place["data-live"] for place in live] == [widget.css_class for widget in wanted]
+        for place in live:
+            assert place.has_attr("hidden") and place["data-live"] in place["class"] and not place.contents
+            assert place.find_previous_sibling().find(class_="qa-view") is not None, "the static twin"
+            remark = page.find(class_="remark", attrs={"data-widget": place["data-live"]})
+            assert place in remark.find_all_next(class_="live")
 
 
 def test_lessons_end_with_the_sources_that_they_cite(site):
     folder, pages = site
     assert "Attention Is All You Need" in pages["bibliography.html"].main.get_text()
-    page = pages["08_bert_and_friends.html"].find(class_="sources")
+    page = pages["09_bert_and_friends.html"].find(class_="sources")
     titles = [line.em.get_text() for line in page.find_all("li")]
     assert any(title.startswith("RoBERTa:") for title in titles) and not any("Jackknife" in title for title in titles)
     assert page.find("a", href="https://arxiv.org/abs/1907.11692") and page.find("a", href="bibliography.html")
     assert "Cited in" not in page.get_text()
-    index = (folder / "search-index.js").read_text()
-    assert index.count("A Robustly Optimized BERT Pretraining Approach") == 1, (
-        "the bibliography is found, not each lesson"
-    )
+    hits = [
+        entry["url"]
+        for entry in search_index(folder)
+        if "A Robustly Optimized BERT Pretraining Approach" in entry["text"]
+    ]
+    assert len(hits) == 1 and hits[0].startswith("bibliography.html"), "the bibliography is found, not each lesson"
 
 
 def test_solutions_are_marked_and_not_found_by_searching(site):
@@ -116,6 +186,238 @@ def test_solutions_are_marked_and_not_found_by_searching(site):
         solution = name.endswith("_solutions.html")
         assert bool(page.find(class_="spoiler")) == solution
         assert not solution or name not in index
+
+
+def test_code_stands_on_the_page_as_the_author_wrote_it(site):
+    for stem in LESSONS:
+        cells = nbformat.read(NOTEBOOKS / f"{stem}.ipynb", as_version=4).cells
+        written = [cell.source.rstrip("\n") for cell in cells if cell.cell_type == "code" and cell.source.strip()]
+        shown = [box.get_text().rstrip("\n") for box in site[1][f"{stem}.html"].select(".cell.code > .highlight pre")]
+        assert shown == written
+
+
+def test_figures_are_numbered_and_what_the_text_says_about_them_links_there(site):
+    mentions = 0
+    for stem in LESSONS:
+        page = site[1][f"{stem}.html"]
+        figures = [figure["id"] for figure in page.select('figure[id^="figure-"]')]
+        assert figures == [f"figure-{int(stem[:2])}-{k}" for k in range(1, len(figures) + 1)] and figures
+        for figure in page.select("figure[id]"):
+            kind, *numbers = figure["id"].split("-")
+            assert figure.figcaption.get_text().startswith(f"{kind.capitalize()} {'.'.join(numbers)}: ")
+            assert figure.find(["img", "table", "svg"]) or figure.find(class_=re.compile("^qa-"))
+        for image in page.select(".cell img"):
+            assert image.find_parent("figure"), f"{stem}: {image['src']}"
+        for link in page.select("a.mention"):
+            assert (
+                link["href"][1:] in figures
+                and link.get_text().lower() == f"figure {link['href'].split('-', 1)[1].replace('-', '.')}"
+            )
+            mentions += 1
+    assert mentions > 10
+
+
+def test_a_citation_shows_authors_and_title(site):
+    page = site[1]["09_bert_and_friends.html"]
+    link = page.select_one('a.cite[href="bibliography.html#liu-et-al-2019"]')
+    assert re.fullmatch(r"Liu et al\. \(?2019\)?", link.get_text())
+    tip = page.find(id=link["aria-describedby"]).get_text()
+    assert (
+        tip.startswith("Yinhan Liu, Myle Ott")
+        and "RoBERTa: A Robustly Optimized" in tip
+        and tip.endswith("arXiv:1907.11692")
+    )
+    linked = site[1]["04_labels.html"].find("a", href="https://arxiv.org/abs/1810.04805")
+    assert "Bidirectional Transformers" in linked.find_next(class_="tip").get_text()
+
+
+def test_citations_are_found_where_they_stand():
+    text = "As Devlin et al. (2019) and (Rajpurkar et al. 2016, 2018) said, like Xu, Yu and Zhu, 2020; not Devlin et al. 2018."
+    keys = {
+        "Devlin et al. 2019",
+        "Rajpurkar et al. 2016",
+        "Rajpurkar et al. 2018",
+        "Xu et al. 2020",
+        "The ALBERT repository",
+    }
+    found = [(text[cited.start : cited.end], cited.key) for cited in bibliography.citations(text, keys)]
+    assert found == [
+        ("Devlin et al. (2019)", "Devlin et al. 2019"),
+        ("Rajpurkar et al. 2016", "Rajpurkar et al. 2016"),
+        ("2018", "Rajpurkar et al. 2018"),
+        ("Xu, Yu and Zhu, 2020", "Xu et al. 2020"),
+    ]
+
+
+def test_words_of_the_glossary_are_explained_once_in_a_section_and_never_inside_code_or_links(site):
+    meanings = {row["id"]: row.find_all("td")[1].get_text() for row in site[1]["glossary.html"].select("tr[id]")}
+    assert len(meanings) > 60
+    for stem in LESSONS:
+        page = site[1][f"{stem}.html"]
+        section, seen, words = None, set(), page.select("a.term")
+        tips = {tip["id"]: tip for tip in page.select(".tip")}
+        assert len(words) > 20
+        for node in page.main.find_all(["h2", "a"]):
+            if node.name == "h2":
+                section, seen = node["id"], set()
+            elif "term" in node.get("class", ()):
+                anchor = node["href"].removeprefix("glossary.html#")
+                assert anchor not in seen, f"{stem}, {section}: {anchor} twice"
+                seen.add(anchor)
+                tip = tips[node["aria-describedby"]]
+                assert tip["role"] == "tooltip" and meanings[anchor] in tip.get_text()
+                assert not node.find_parent(
+                    ["code", "pre", "strong", "h1", "h2", "h3", "h4"]
+                ) and not node.parent.find_parent("a")
+                assert not node.find_parent(class_=["output", "self-check", "sources"])
+
+
+def term(*spellings):
+    return reading_aids.Term(spellings, "meaning", "anchor", "page.html#there", "there")
+
+
+@pytest.mark.parametrize(
+    ("spellings", "text", "found"),
+    [
+        (("stride",), "Strides, stridency and `stride`.", ["Strides"]),
+        (("EM", "exact match"), "Em, EM, Exact matches.", ["EM", "Exact matches"]),
+        (("example",), "For example, an example of this; each example.", ["example"]),
+        (("split",), "Words are split. The training split is split into two splits.", ["split"]),
+        (("head",), "An attention head is no head.", ["head"]),
+        (("token",), "a token-wise, sub-token, ##token", []),
+    ],
+)
+def test_a_word_is_explained_where_the_glossary_means_it(spellings, text, found):
+    meant = term(*spellings)
+    text = re.sub(r"`.*?`", "", text)
+    hits = [hit for hit in re.finditer(meant.pattern(), text) if reading_aids.is_meant(meant, text, *hit.span())]
+    assert [hit[0] for hit in hits] == found
+
+
+def test_launch_buttons_appear_with_the_address(tmp_path, site):
+    assert build.known_repository() or not site[1]["00_tour.html"].select('.launch a[href^="http"]')
+    lessons = notebook(tmp_path, "# 00 · T")
+    (lessons / "README.md").write_text("# Lessons\n", encoding="utf-8")
+    build.build(tmp_path / "site", lessons, repository="some-one/course", pdf=False)
+    page = BeautifulSoup((tmp_path / "site" / "00_x.html").read_text(encoding="utf-8"), "html.parser")
+    assert {link.get_text(): link["href"] for link in page.select(".launch a")} == {
+        "Open in Colab": "https://colab.research.google.com/github/some-one/course/blob/main/notebooks/00_x.ipynb",
+        "Open in Binder": "https://mybinder.org/v2/gh/some-one/course/main?urlpath=lab/tree/notebooks/00_x.ipynb",
+        "The notebook’s file": "https://github.com/some-one/course/blob/main/notebooks/00_x.ipynb",
+        "Edit this page": "https://github.dev/some-one/course/blob/main/notebooks/00_x.ipynb",
+    }
+    assert page.find("meta", property="og:image")["content"] == "https://some-one.github.io/course/card.png"
+    other = BeautifulSoup((tmp_path / "site" / "readme.html").read_text(encoding="utf-8"), "html.parser")
+    assert [link["href"] for link in other.select(".launch a")] == [
+        "https://github.com/some-one/course/edit/main/notebooks/README.md"
+    ]
+    first = (tmp_path / "site" / "index.html").read_text(encoding="utf-8")
+    assert "git clone https://github.com/some-one/course\ncd course" in first
+
+
+def test_a_link_to_a_page_shows_a_card(site):
+    folder, pages = site
+    for name, page in pages.items():
+        told = {tag["property"]: tag["content"] for tag in page.select("meta[property^='og:']")}
+        assert told["og:title"] and told["og:image"].endswith("card.png") and len(told["og:image:alt"]) > 20, name
+    assert "name every step" in pages["00_tour.html"].find("meta", property="og:description")["content"]
+    data = (folder / "card.png").read_bytes()
+    assert struct.unpack(">II", data[16:24]) == (1200, 630) and len(data) < 200_000
+
+
+def test_each_lessons_questions_are_on_its_page_and_lead_to_what_dispels_a_misconception(site):
+    asked = self_check.load(NOTEBOOKS / "self_check.yaml")
+    assert set(asked) <= set(LESSONS)
+    for stem, questions in asked.items():
+        section = site[1][f"{stem}.html"].find(class_="self-check")
+        assert section.h2.get_text() == "Check yourself" and len(section.select(".question")) == len(questions)
+        for shown, question in zip(section.select(".question"), questions):
+            right = [item["data-right"] == "1" for item in shown.find_all("li")]
+            assert right == [choice.right for choice in question.choices]
+            for item in shown.find_all("li"):
+                link = item.select_one(".misconception a")
+                assert item["data-right"] == "1" or re.match(r"\d\d_\w+\.html", link["href"])
+
+
+QUESTION = {
+    "ask": "Why?",
+    "choices": [{"right": "So.", "because": "It is."}, {"wrong": "No.", "is": "A token is a word"}],
+}
+
+
+def changed(**values):
+    return {**QUESTION, **values}
+
+
+@pytest.mark.parametrize(
+    ("entry", "message"),
+    [
+        ([QUESTION] * 2, "three to five"),
+        ([QUESTION] * 3, "twice"),
+        ([changed(ask="")], "three to five"),
+        ([changed(ask=""), changed(ask="B"), QUESTION], "question 1: a question has"),
+        ([changed(choices=QUESTION["choices"][:1]), changed(ask="B"), QUESTION], "two to five"),
+        (
+            [changed(choices=[{"wrong": "No.", "is": "x"}, {"wrong": "n", "is": "x"}]), changed(ask="B"), QUESTION],
+            "exactly one",
+        ),
+        (
+            [changed(choices=[QUESTION["choices"][0], {"wrong": "No."}]), changed(ask="B"), QUESTION],
+            "choice 2: the right choice has",
+        ),
+        (
+            [changed(choices=[QUESTION["choices"][0], {"wrong": 1, "is": "x"}]), changed(ask="B"), QUESTION],
+            "from 'right' or 'wrong' to a text",
+        ),
+    ],
+)
+def test_questions_at_fault_are_refused(tmp_path, entry, message):
+    file = tmp_path / "self_check.yaml"
+    file.write_text(yaml.safe_dump({"00_tour": entry}), encoding="utf-8")
+    with pytest.raises(ValueError, match=f"self_check.yaml, 00_tour.*{message}"):
+        self_check.load(file)
+
+
+def test_a_misconception_that_the_guide_does_not_have_is_refused(tmp_path):
+    lessons = notebook(tmp_path, "# T", "## 1. S")
+    questions = [changed(ask=ask) for ask in "ABC"]
+    (lessons / "self_check.yaml").write_text(yaml.safe_dump({"00_x": questions}), encoding="utf-8")
+    row = "| Misconception | What dispels it |\n|---|---|\n| “A {} is a word” | Pieces: [00, section 1](00_x.ipynb#1.-S). |\n"
+    (lessons / "TEACHING.md").write_text("# G\n\n" + row.format("letter"), encoding="utf-8")
+    with pytest.raises(ValueError, match="00_x, question 1: TEACHING.md has no misconception 'A token is a word'"):
+        build.build(tmp_path / "site", lessons)
+    (lessons / "TEACHING.md").write_text("# G\n\n" + row.format("`token`"), encoding="utf-8")
+    build.build(tmp_path / "site", lessons)
+    page = BeautifulSoup((tmp_path / "site" / "00_x.html").read_text(encoding="utf-8"), "html.parser")
+    assert page.select_one(".misconception a")["href"] == "00_x.html#1-s"
+    (lessons / "self_check.yaml").write_text(yaml.safe_dump({"01_y": questions}), encoding="utf-8")
+    with pytest.raises(ValueError, match="there is no lesson 01_y"):
+        build.build(tmp_path / "site", lessons)
+
+
+def test_formulas_become_mathml_and_an_unknown_command_is_named():
+    made = formulas.mathml(r"a_1^2 = \left\lceil \frac{n - \text{room left}}{0.5} \right\rceil")
+    assert "<msubsup><mi>a</mi><mn>1</mn><mn>2</mn></msubsup>" in made
+    assert "<mfrac><mrow><mi>n</mi><mo>−</mo><mi>room left</mi></mrow><mrow><mn>0.5</mn></mrow></mfrac>" in made
+    assert '<mo stretchy="true">⌈</mo>' in made
+    assert "<munder><mo>∑</mo><mi>w</mi></munder>" in formulas.mathml(r"\sum_w w")
+    assert (
+        '<munder><mrow class="braced"><mrow><mi>x</mi></mrow></mrow><mrow><mi>a b</mi></mrow></munder>'
+        in formulas.mathml(r"\underbrace{x}_{\text{a b}}")
+    )
+    with pytest.raises(ValueError, match=r"\\oint"):
+        formulas.mathml(r"\oint x")
+
+
+def test_printed_columns_scroll_and_other_lines_are_wrapped():
+    columns = notebook_html.plain_html("name    length\nbridge     212", "stdout")
+    assert 'class="columns-of-text" tabindex="0"' in columns and "row" not in columns
+    line = notebook_html.plain_html("  one <long> line\n\nand another", "stdout")
+    assert line.count('<span class="row"') == 3 and 'style="--in:2"' in line and "&lt;long&gt;" in line
+    error = nbformat.v4.new_output("error", ename="E", evalue="e", traceback=["\x1b[31mE\x1b[39m: e"])
+    assert 'class="ansi-red-fg">E</span>' in notebook_html.output_html(error)
+    bar = nbformat.v4.new_output("display_data", {notebook_html.WIDGET: {}, "text/plain": "IntProgress(value=0)"})
+    assert notebook_html.output_html(bar) == ""
 
 
 def notebook(tmp_path, *cells):

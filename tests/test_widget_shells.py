@@ -87,8 +87,8 @@ def test_offset_explorer_follows_text_family_and_token(tokenizer):
     assert "at most 600 can be shown" in said(explorer)
 
 
-def test_offset_explorer_offers_the_five_families_and_says_what_cannot_be_loaded():
-    assert len(widgets.OffsetExplorer("a lamp").family.options) == 5
+def test_offset_explorer_offers_the_six_families_and_says_what_cannot_be_loaded():
+    assert len(widgets.OffsetExplorer("a lamp").family.options) == 6
     explorer = widgets.OffsetExplorer("a lamp", ["nonsense"])
     assert "qa-message" in explorer.view.value and "'nonsense'" in said(explorer)
     with pytest.raises(ValueError, match="no tokenizer"):

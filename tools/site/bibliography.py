@@ -8,6 +8,7 @@ A source is cited by its key, which is set in bold in its line: by name and year
 import json
 import re
 from pathlib import Path
+from typing import NamedTuple
 
 ROOT = Path(__file__).resolve().parents[2]
 PAGE = ROOT / "notebooks" / "BIBLIOGRAPHY.md"
@@ -35,6 +36,33 @@ def is_cited(key: str, text: str) -> bool:
     if not re.fullmatch(r"\d{4}", year):
         return key.removeprefix("The ") in text
     return bool(re.search(rf"(?<!\w){re.escape(name)},? \(?(?:\d{{4}}, )*{year}(?!\d)", text))
+
+
+class Citation(NamedTuple):
+    """Where a text names a source: its characters [start, end), and the key of the source."""
+
+    start: int
+    end: int
+    key: str
+
+
+def citations(text: str, keys: set[str]) -> list[Citation]:
+    """What a text cites by names and year, in its order: "Devlin et al. 2019", "Devlin et al. (2019)", "Efron, 1979", and
+    "Rajpurkar, Jia and Liang, 2018" for a key that ends in "et al."; of two years behind a name, each is a source."""
+    found = []
+    for key in keys:
+        name, _, year = key.rpartition(" ")
+        if not re.fullmatch(r"\d{4}", year):
+            continue
+        first = name.removesuffix(" et al.")
+        spelt = re.escape(name)
+        if first != name:
+            spelt += rf"|{re.escape(first)}(?:, [A-Z][\w’-]+)+,? and [A-Z][\w’-]+"
+        for match in re.finditer(rf"(?<!\w)(?P<name>{spelt}),? \(?(?P<others>(?:\d{{4}}, )*){year}(?!\d)", text):
+            start = match.end() - len(year) if match["others"] else match.start()
+            end = match.end() + ("(" in text[start : match.end()] and text.startswith(")", match.end()))
+            found.append(Citation(start, end, key))
+    return sorted(found)
 
 
 def without_entry(text: str, keys: set[str]) -> list[str]:

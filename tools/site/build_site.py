@@ -2,63 +2,78 @@
 
     python tools/site/build_site.py [--output-dir dist/site] [--no-pdf]
 
-nbconvert renders the executed notebooks, so figures, tables and the static twins of widgets appear as JupyterLab shows
-them. (Jupyter Book 2 would bring a theme with more comfort, but fetches it over the network at each build; this site is
-built offline, and works when opened from a folder.) Everything around the notebooks is here: page.html, style.css, site.js.
+Nothing is executed: the site shows the notebooks as they are stored. It needs no server and no network, neither to be
+built nor to be read. (Jupyter Book 2 would bring a theme with more comfort, but fetches it over the network at each build.)
+
+| file | what it does |
+|---|---|
+| pages.py | a page, its headings and links, and its entries in the search |
+| notebook_html.py, formulas.py | cells → HTML, numbered figures |
+| reading_aids.py, bibliography.py | glossary words and citations that explain themselves |
+| self_check.py, self_check.js | the questions of notebooks/self_check.yaml |
+| home.py, card.py | the first page; the picture that links to the site show |
+| page.html, redirect.html, style.css, theme.js, site.js | what is around the content |
 """
 
 import argparse
-import base64
 import copy
 import json
-import re
 import shutil
 import sys
-from collections.abc import Iterator
-from dataclasses import dataclass, field
-from html import escape
+import tomllib
 from pathlib import Path
-from urllib.parse import unquote
 
-import nbformat
-from bs4 import BeautifulSoup
+from bs4 import BeautifulSoup, Tag
 from jinja2 import Environment, FileSystemLoader
-from nbconvert import HTMLExporter
-from nbconvert.filters.markdown_mistune import markdown2html_mistune
-from pygments.formatters import HtmlFormatter
 
 HERE = Path(__file__).resolve().parent
 ROOT = HERE.parents[1]
-sys.path.insert(0, str(HERE.parent))
+sys.path[:0] = [str(ROOT), str(HERE.parent), str(HERE)]
 
+import card  # noqa: E402
+import home  # noqa: E402
+import reading_aids  # noqa: E402
+import self_check  # noqa: E402
 from bibliography import is_cited, plain  # noqa: E402
 from lab import find_chromium  # noqa: E402
+from notebook_html import add_live_places, number_figures  # noqa: E402
+from pages import (  # noqa: E402
+    HOME,
+    Page,
+    describe,
+    glossary_page,
+    markdown_page,
+    notebook_page,
+    search_entries,
+    settle_headings,
+    settle_links,
+    slug,
+)
 
-WIDGET = "application/vnd.jupyter.widget-view+json"
-WIDGET_REMARK = "This widget works in JupyterLab only. The picture that follows shows what it looks like."
-BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)(?: · )?")
-HOME = "index.html"
+# Pages that have moved: old name → new name. Links to them from elsewhere stay good.
+MOVED = {
+    "07_evaluation": "08_evaluation",
+    "08_bert_and_friends": "09_bert_and_friends",
+    "09_your_own_documents": "10_your_own_documents",
+}
+# The scripts of tools/site/live, in their order, for pages that have a place for a live twin. (There are none yet.)
+LIVE_SCRIPTS: tuple[str, ...] = ()
 
 
-@dataclass(eq=False)
-class Page:
-    """A page of the site: where it comes from, what it is called, and its content as a parsed tree."""
-
-    source: Path
-    name: str
-    title: str
-    body: BeautifulSoup
-    spoiler: bool = False
-    lesson: bool = False
-    sections: list[tuple[str, str]] = field(default_factory=list)  # (id, text) of the second-level headings
-
-
-def build(output: Path, notebooks: Path = ROOT / "notebooks") -> list[Page]:
+def build(
+    output: Path, notebooks: Path = ROOT / "notebooks", repository: str | None = None, pdf: bool = True
+) -> list[Page]:
     """Write the site into ``output`` (replaced) and return its pages.
+
+    Args:
+        repository: owner and name on GitHub, for links that open a page's notebook elsewhere; None takes it from
+            pyproject.toml, and where that has none, there are no such links.
+        pdf: whether the pages link to their PDFs (see :func:`print_pdfs`).
 
     Raises:
         ValueError: a figure without a caption, a notebook without outputs or title, or a link that leads nowhere.
     """
+    repository = known_repository() if repository is None else repository
     if output.exists():
         shutil.rmtree(output)
     output.mkdir(parents=True)
@@ -67,81 +82,61 @@ def build(output: Path, notebooks: Path = ROOT / "notebooks") -> list[Page]:
     pages += [markdown_page(path) for path in sorted(notebooks.glob("*.md"))]
     if (notebooks / "images").is_dir():
         shutil.copytree(notebooks / "images", output / "images", dirs_exist_ok=True)
-    add_sources(pages)
+    by_name = {page.name: page for page in pages}
+    rows = home.lesson_rows(by_name["readme.html"].body if "readme.html" in by_name else None)
+    add_self_check(pages, notebooks / "self_check.yaml", by_name.get("teaching.html"))
+    add_sources(pages, by_name.get("bibliography.html"))
+    if "teaching.html" in by_name:
+        pages.append(glossary_page(by_name["teaching.html"]))
     for page in pages:
         settle_headings(page)
-    by_source = {page.source.resolve(): page for page in pages}
+    by_source = {page.source.resolve(): page for page in pages if page.name != "glossary.html"}
     for page in pages:
         settle_links(page, by_source)
     lessons = [page for page in pages if page.lesson]
-    home = Page(notebooks, HOME, "Extractive QA in notebooks", home_body(lessons, pages))
-    template = Environment(loader=FileSystemLoader(HERE), autoescape=True).get_template("page.html")
-    turns = [home, *lessons]
-    for page in (home, *pages):
-        place = turns.index(page) if page in turns else None
-        html = template.render(
-            page=page,
-            lessons=lessons,
-            others=[other for other in pages if not other.lesson and not other.spoiler],
-            before=turns[place - 1] if place else None,
-            after=turns[place + 1] if place is not None and place + 1 < len(turns) else None,
-            content=str(page.body),
-        )
-        (output / page.name).write_text(html, encoding="utf-8")
-    write_assets(output, pages)
-    return [home, *pages]
+    pipeline = home_pipeline(lessons, notebooks)
+    for page in lessons:
+        page.description = describe(page)
+        number_figures(page.body, int(page.name[:2]))
+        add_live_places(page.body)
+        home.inline_pipeline(page.body, notebooks / "images")
+    index = [
+        entry for page in pages if not page.spoiler for entry in search_entries(page)
+    ]  # nobody finds a solution by accident
+    add_aids(pages)
+    for page in pages:
+        add_launch(page, repository, pdf)
+    front = Page(notebooks, HOME, home.TITLE, home.body(lessons, pages, rows, pipeline, repository, pdf))
+    front.description = home.summary(len(lessons))
+    settle_links(front, by_source)
+    write_pages(output, front, pages, repository)
+    write_assets(output, index, front.description)
+    return [front, *pages]
 
 
-def notebook_page(path: Path, output: Path, spoiler: bool = False) -> Page:
-    """A notebook as a page; its figures are written beside it, with their captions as alternative texts."""
-    notebook = nbformat.read(path, as_version=4)
-    stem = path.stem
-    for number, cell in enumerate(notebook.cells):
-        if cell.cell_type == "markdown":
-            cell.source = BADGE.sub("", cell.source)
-        for index, shown in enumerate(cell.get("outputs", [])):
-            data = shown.get("data", {})
-            if WIDGET in data:
-                shown.data = {"text/html": f'<p class="remark">{WIDGET_REMARK}</p>'}
-            elif "image/png" in data:
-                image = output / "figures" / f"{stem}-{number:03d}-{index}.png"
-                image.parent.mkdir(exist_ok=True)
-                image.write_bytes(base64.b64decode(data["image/png"]))
-                caption = escape(caption_of(notebook, number, path.name))
-                shown.data = {"text/html": f'<img src="figures/{image.name}" alt="{caption}">'}
-                shown.metadata = {}
-    exporter = HTMLExporter(template_name="basic", exclude_input_prompt=True, exclude_output_prompt=True)
-    exporter.exclude_anchor_links = True
-    notebook.metadata.pop("widgets", None)
-    body, _ = exporter.from_notebook_node(notebook)
-    tree = BeautifulSoup(body, "html.parser")
-    title = tree.find("h1")
-    if title is None:
-        raise ValueError(f"{path.name} has no title: its first cell begins with '# '")
-    return Page(path, f"{stem}.html", title.get_text().strip("¶ "), tree, spoiler, lesson=not spoiler)
+def known_repository() -> str:
+    """The address that `make links` has written, as owner/name; "" where there is none."""
+    return tomllib.loads((ROOT / "pyproject.toml").read_text(encoding="utf-8"))["tool"]["qa-helpers"]["repository"]
 
 
-def caption_of(notebook, number: int, name: str) -> str:
-    """The text of the caption behind a figure's cell: "*Figure: …*"."""
-    after = notebook.cells[number + 1].source if number + 1 < len(notebook.cells) else ""
-    found = re.match(r"\*Figure: (.+?)\*(?:\s|$)", after, re.S)
-    if not found:
-        raise ValueError(f"{name}, cell {number}: a figure without a caption; begin the next cell with '*Figure: …*'")
-    return " ".join(found[1].replace("`", "").split())
+def add_self_check(pages: list[Page], file: Path, guide: Page | None) -> None:
+    """At the end of each lesson, its questions.
+
+    Raises:
+        ValueError: the file is not as it should be, or has questions for a lesson that is not there.
+    """
+    asked = self_check.load(file)
+    lessons = {page.source.stem: page for page in pages if page.lesson}
+    for name, questions in asked.items():
+        if name not in lessons:
+            raise ValueError(f"{file.name}: there is no lesson {name}")
+        rows = self_check.misconceptions(guide.body) if guide else {}
+        html = self_check.section_html(questions, rows, f"{file.name}, {name}")
+        lessons[name].body.append(BeautifulSoup(html, "html.parser").section)
 
 
-def markdown_page(path: Path) -> Page:
-    """A Markdown file as a page."""
-    tree = BeautifulSoup(markdown2html_mistune(path.read_text(encoding="utf-8")), "html.parser")
-    title = tree.find("h1")
-    if title is None:
-        raise ValueError(f"{path.name} has no title: it begins with '# '")
-    return Page(path, f"{path.stem.lower()}.html", title.get_text().strip("¶ "), tree)
-
-
-def add_sources(pages: list[Page]) -> None:
+def add_sources(pages: list[Page], bibliography: Page | None) -> None:
     """At each lesson's end, and so in its PDF, the lines of the bibliography that the lesson cites."""
-    bibliography = next((page for page in pages if page.source.name == "BIBLIOGRAPHY.md"), None)
     for page in pages:
         text = plain(page.body.get_text()) if page.lesson and bibliography else ""
         cited = [line for line in bibliography.body.select("li") if is_cited(_key(line), text)] if text else []
@@ -156,154 +151,144 @@ def add_sources(pages: list[Page]) -> None:
                     node.extract()
                 section.ul.append(line)
             page.body.append(section)
+    for line in bibliography.body.select("li") if bibliography else ():
+        line["id"] = slug(_key(line))
 
 
-def _key(line) -> str:
+def _key(line: Tag) -> str:
     return line.strong.get_text().removesuffix(".")
 
 
-def slug(text: str) -> str:
-    """A heading's anchor, as GitHub makes it."""
-    return re.sub(r"[^\w\- ]", "", text.strip("¶ ").lower()).replace(" ", "-")
+def home_pipeline(lessons: list[Page], notebooks: Path) -> str:
+    """The picture of the pipeline with the description that the tour has of it; "" where there is none."""
+    for page in lessons:
+        image = page.body.select_one('img[src$="images/pipeline.svg"]')
+        if image is not None:
+            return home.pipeline_html(notebooks / "images" / "pipeline.svg", image["alt"])
+    return ""
 
 
-def _jupyter_slug(text: str) -> str:
-    return text.strip("¶ ").replace(" ", "-")
+def add_aids(pages: list[Page]) -> None:
+    """In the lessons: citations with their titles, and the words of the glossary."""
+    by_name = {page.name: page for page in pages}
+    sources, terms = {}, []
+    if "bibliography.html" in by_name:
+        sources = {_key(line): line for line in by_name["bibliography.html"].body.select("li[id]")}
+    if "glossary.html" in by_name and by_name["glossary.html"].body.table:
+        terms = reading_aids.read_glossary(by_name["glossary.html"].body.table)
+    for page in pages:
+        if page.lesson:
+            tips = reading_aids.Tips(page.body)
+            reading_aids.add_citations(page.body, sources, tips)
+            reading_aids.add_glossary(page.body, page.name, terms, tips)
 
 
-def settle_headings(page: Page) -> None:
-    """Give headings anchors of one kind, each once in its page; one h1, and tables and code that scroll in a box."""
-    seen: dict[str, int] = {}
-    for anchor in page.body.select("a.anchor-link"):
-        anchor.decompose()
-    for heading in page.body.find_all(re.compile(r"^h[1-6]$")):
-        name = slug(heading.get_text())
-        seen[name] = seen.get(name, -1) + 1
-        heading["id"] = f"{name}-{seen[name]}" if seen[name] else name
-        heading["data-jupyter"] = _jupyter_slug(heading.get_text())
-        if heading.name == "h2":
-            page.sections.append((heading["id"], heading.get_text().strip("¶ ")))
-    for table in page.body.find_all("table"):
-        table.attrs.pop("border", None)
-        box = page.body.new_tag(
-            "div", attrs={"class": "scrolls", "tabindex": "0", "role": "region", "aria-label": "table"}
+def add_launch(page: Page, repository: str, pdf: bool) -> None:
+    """Below a page's title: where to open its notebook, where to edit it, and its PDF."""
+    links = []
+    path = page.source.relative_to(page.source.parents[2 if page.spoiler else 1]).as_posix()
+    if repository and page.name != "glossary.html":
+        where = f"https://github.com/{repository}"
+        if path.endswith(".ipynb"):
+            links += [
+                ("Open in Colab", f"https://colab.research.google.com/github/{repository}/blob/main/{path}"),
+                ("Open in Binder", f"https://mybinder.org/v2/gh/{repository}/main?urlpath=lab/tree/{path}"),
+                ("The notebook’s file", f"{where}/blob/main/{path}"),
+                ("Edit this page", f"https://github.dev/{repository}/blob/main/{path}"),  # shows notebooks as notebooks
+            ]
+        else:
+            links += [("Edit this page", f"{where}/edit/main/{path}")]
+    if pdf and not page.spoiler:
+        links += [("To print (PDF)", f"pdf/{Path(page.name).stem}.pdf")]
+    if links:
+        row = page.body.new_tag("p", attrs={"class": "launch"})
+        for text, href in links:
+            link = page.body.new_tag("a", attrs={"href": href})
+            link.string = text
+            row.extend([link, " "])
+        page.body.h1.insert_after(row)
+
+
+def write_pages(output: Path, front: Page, pages: list[Page], repository: str) -> None:
+    """All pages in their frame, and small pages where old names were."""
+    environment = Environment(loader=FileSystemLoader(HERE), autoescape=True, trim_blocks=True, lstrip_blocks=True)
+    frame, moved = environment.get_template("page.html"), environment.get_template("redirect.html")
+    lessons = [page for page in pages if page.lesson]
+    turns = [front, *lessons]
+    for page in (front, *pages):
+        place = turns.index(page) if page in turns else None
+        html = frame.render(
+            page=page,
+            lessons=lessons,
+            others=[other for other in pages if not other.lesson and not other.spoiler],
+            before=turns[place - 1] if place else None,
+            after=turns[place + 1] if place is not None and place + 1 < len(turns) else None,
+            content=str(page.body),
+            address=site_address(repository),
+            card_alt=card.ALT,
+            scripts=LIVE_SCRIPTS if page.live else (),
         )
-        table.wrap(box)
-    for code in page.body.select("pre"):
-        code["tabindex"] = "0"
-    for style in page.body.find_all("style"):  # pandas': the site has its own
-        style.decompose()
+        (output / page.name).write_text(html, encoding="utf-8")
+    names = {page.name: page for page in pages}
+    for old, new in MOVED.items():
+        for ending in (".html", "_solutions.html"):
+            if f"{new}{ending}" in names and f"{old}{ending}" not in names:
+                html = moved.render(page=names[f"{new}{ending}"])
+                (output / f"{old}{ending}").write_text(html, encoding="utf-8")
 
 
-def settle_links(page: Page, by_source: dict[Path, Page]) -> None:
-    """Links to notebooks and Markdown files become links to their pages, with anchors that exist there.
-
-    Raises:
-        ValueError: a link leads nowhere.
-    """
-    for link in page.body.find_all("a", href=True):
-        href = link["href"]
-        if re.match(r"(https?|mailto):", href):
-            continue
-        file, _, anchor = href.partition("#")
-        target = page if not file else by_source.get((page.source.parent / unquote(file)).resolve())
-        if target is None:
-            if not (page.source.parent / unquote(file)).exists():
-                raise ValueError(f"{page.source.name}: the link {href!r} leads nowhere")
-            link.unwrap()  # to a file of the repository that is no page
-            continue
-        link["href"] = target.name + (f"#{_anchor(target, unquote(anchor), page)}" if anchor else "")
-    for image in page.body.find_all("img"):
-        if not image.get("alt"):
-            raise ValueError(f"{page.source.name}: an image without alternative text: {image.get('src', '')[:60]}")
-
-
-def _anchor(target: Page, anchor: str, page: Page) -> str:
-    for heading in target.body.find_all(re.compile(r"^h[1-6]$")):
-        if anchor in (heading["id"], heading["data-jupyter"], slug(heading.get_text())):
-            return heading["id"]
-    raise ValueError(f"{page.source.name}: {target.source.name} has no heading for #{anchor}")
-
-
-def home_body(lessons: list[Page], pages: list[Page]) -> BeautifulSoup:
-    """The first page: what this is, and the lessons with their levels and times."""
-    rows = []
-    for lesson in lessons:
-        facts = next((p for p in lesson.body.find_all("p") if "Level:" in p.get_text()), None)
-        facts = facts.get_text().split("\n")[0] if facts else ""
-        solutions = next((p for p in pages if p.spoiler and p.source.stem == f"{lesson.source.stem}_solutions"), None)
-        more = f' · <a href="{solutions.name}">solutions</a>' if solutions else ""
-        rows.append(
-            f'<li><h2 id="{slug(lesson.title)}"><a href="{lesson.name}">{escape(lesson.title)}</a></h2>'
-            f'<p>{escape(facts)}</p><p class="small"><a href="pdf/{lesson.source.stem}.pdf" data-pdf>to print</a>{more}</p></li>'
-        )
-    return BeautifulSoup(
-        "<h1>Extractive QA in notebooks</h1><p>How BERT and its relatives are fine-tuned to answer a question by pointing "
-        "at a span of a text: ten executed lessons, from a raw dataset row to a scored answer. Open the notebooks in "
-        "JupyterLab or Colab to run them yourself and to do the exercises.</p>"
-        f'<ol class="lessons">{"".join(rows)}</ol>',
-        "html.parser",
+def site_address(repository: str) -> str:
+    """Where GitHub Pages shows the site; "" where the repository has no address."""
+    owner, _, name = repository.partition("/")
+    return (
+        ""
+        if not name
+        else f"https://{owner.lower()}.github.io/"
+        + ("" if name.lower() == f"{owner.lower()}.github.io" else f"{name}/")
     )
 
 
-def passages(page: Page) -> Iterator[tuple[str, str, str]]:
-    """(anchor, heading, text) of every section: what the search looks through."""
-    anchor, heading, texts = "", page.title, []
-    for node in page.body.find_all(re.compile(r"^(h[1-6]|p|li|td|th|pre)$")):
-        if node.find_parent(class_="sources"):
-            continue  # a search for a paper should find the bibliography
-        if re.match(r"h[1-6]$", node.name):
-            yield anchor, heading, " ".join(texts)
-            anchor, heading, texts = node["id"], node.get_text().strip("¶ "), []
-        elif not node.find_parent(["li", "td", "th"]):
-            texts.append(" ".join(node.get_text().split()))
-    yield anchor, heading, " ".join(texts)
-
-
-def write_assets(output: Path, pages: list[Page]) -> None:
-    """Style, script, and the index of the search."""
-    light, dark = (HtmlFormatter(style=name) for name in ("default", "github-dark"))
-    code = light.get_style_defs(".highlight") + "\n" + dark.get_style_defs("[data-theme=dark] .highlight")
-    style = (HERE / "style.css").read_text(encoding="utf-8")
-    (output / "style.css").write_text(f"{code}\n{style}", encoding="utf-8")
-    shutil.copy(HERE / "site.js", output / "site.js")
-    index = [
-        {"page": page.title, "url": page.name + (f"#{anchor}" if anchor else ""), "heading": heading, "text": text}
-        for page in pages
-        if not page.spoiler  # nobody finds a solution by accident
-        for anchor, heading, text in passages(page)
-        if text
-    ]
+def write_assets(output: Path, index: list[dict[str, str]], subtitle: str) -> None:
+    """Style, scripts, the index of the search, and the card."""
+    for name in ("style.css", "theme.js", "site.js", "self_check.js"):
+        shutil.copy(HERE / name, output / name)
     # A script, not JSON: a page that is opened from a folder may not fetch anything.
-    (output / "search-index.js").write_text(f"window.searchIndex = {json.dumps(index)};\n", encoding="utf-8")
+    index_text = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
+    (output / "search-index.js").write_text(f"window.searchIndex = {index_text};\n", encoding="utf-8")
+    card.draw(output / "card.png", "From a raw row of the data to a scored answer, step by step")
 
 
-def print_pdfs(output: Path, pages: list[Page]) -> int:
-    """A PDF of every page but solutions, by headless Chromium. Returns how many; 0 where there is no Chromium."""
+def print_pdfs(output: Path, pages: list[Page], browser=None) -> int:
+    """A PDF of every page but solutions and the first, by headless Chromium. Returns how many; 0 without Chromium."""
     from playwright.sync_api import sync_playwright
 
     executable = find_chromium()
     if executable is None:
         return 0
+    if browser is None:
+        with sync_playwright() as playwright:
+            started = playwright.chromium.launch(executable_path=executable)
+            printed = print_pdfs(output, pages, started)
+            started.close()
+            return printed
     (output / "pdf").mkdir(exist_ok=True)
     footer = '<div style="font-size:8px;width:100%;text-align:center"><span class="pageNumber"></span> / <span class="totalPages"></span></div>'
     printed = [page for page in pages if page.name != HOME and not page.spoiler]
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=executable)
-        tab = browser.new_page()
-        for page in printed:
-            tab.goto((output / page.name).resolve().as_uri())
-            tab.pdf(
-                path=str(output / "pdf" / f"{Path(page.name).stem}.pdf"),
-                format="A4",
-                display_header_footer=True,
-                header_template="<span></span>",
-                footer_template=footer,
-                margin={"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
-                tagged=True,
-                outline=True,
-            )
-        browser.close()
+    context = browser.new_context(color_scheme="light")
+    tab = context.new_page()
+    for page in printed:
+        tab.goto((output / page.name).resolve().as_uri())
+        tab.pdf(
+            path=str(output / "pdf" / f"{Path(page.name).stem}.pdf"),
+            format="A4",
+            display_header_footer=True,
+            header_template="<span></span>",
+            footer_template=footer,
+            margin={"top": "16mm", "bottom": "18mm", "left": "16mm", "right": "16mm"},
+            tagged=True,
+            outline=True,
+        )
+    context.close()
     return len(printed)
 
 
@@ -312,15 +297,9 @@ def main() -> None:
     parser.add_argument("--output-dir", type=Path, default=ROOT / "dist" / "site")
     parser.add_argument("--no-pdf", action="store_true")
     options = parser.parse_args()
-    pages = build(options.output_dir)
-    printed = 0 if options.no_pdf else print_pdfs(options.output_dir, pages)
-    if not printed:
-        for page in pages:  # no link to what is not there
-            file = options.output_dir / page.name
-            tree = BeautifulSoup(file.read_text(encoding="utf-8"), "html.parser")
-            for link in tree.select("a[data-pdf]"):
-                link.decompose()
-            file.write_text(str(tree), encoding="utf-8")
+    pdf = not options.no_pdf and find_chromium() is not None  # no link to what will not be there
+    pages = build(options.output_dir, pdf=pdf)
+    printed = print_pdfs(options.output_dir, pages) if pdf else 0
     told = f"{printed} PDFs" if printed else "no PDFs" + ("" if options.no_pdf else " (Chromium was not found)")
     print(f"{len(pages)} pages and {told} in {options.output_dir.name}/: open {HOME}")
 
