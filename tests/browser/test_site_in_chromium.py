@@ -80,6 +80,7 @@ def tab(browser):
     """A page in a fresh, offline context; it must not have made an error in the end, nor asked for anything elsewhere."""
     context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light", offline=True)
     made, errors, requests = context.new_page(), [], []
+    made.set_default_timeout(120_000)  # a machine that does other work as well may be slow
     made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
     made.on("pageerror", lambda error: errors.append(str(error)))
     made.on("request", lambda request: requests.append(request.url))
