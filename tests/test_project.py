@@ -44,7 +44,7 @@ def test_the_tests_run_on_the_pinned_versions(name):
 def test_environment_yml_installs_the_same():
     environment = yaml.safe_load((ROOT / "environment.yml").read_text(encoding="utf-8"))
     pip = next(entry["pip"] for entry in environment["dependencies"] if isinstance(entry, dict))
-    assert pip == ["-c constraints.txt", "-e .[lab,test]"]
+    assert pip == ["-c constraints.txt", "-e .[lab,serve,test]"]
     python = next(entry for entry in environment["dependencies"] if str(entry).startswith("python="))
     assert Requirement("python" + PROJECT["requires-python"]).specifier.contains(python.split("=")[1])
 
