@@ -7,7 +7,7 @@ or a word repeats what a colour says.
 
 from bisect import bisect_left
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from html import escape
 
 from ...figures.colours import ANSWER, ANSWER_EDGE, GREY, LOST, PLAIN, rgb
@@ -58,6 +58,27 @@ def marked(text: str, marks: Iterable[Mark]) -> str:
         for k in range(bisect_left(borders, mark.start), min(bisect_left(borders, mark.end), len(over))):
             over[k].append(mark)
     return "".join(_piece(text[a:b], here) for a, b, here in zip(borders, borders[1:], over))
+
+
+def marked_nearby(text: str, marks: Iterable[Mark], margin: int = 150) -> str:
+    """:func:`marked`, but text further than ``margin`` characters from every mark is replaced by "…".
+
+    A long text's marks are then in view at once, also on paper, where nobody can scroll.
+    """
+    marks = list(marks)
+    kept: list[list[int]] = []
+    for mark in sorted(marks, key=lambda mark: mark.start):
+        start = text.rfind(" ", 0, max(mark.start - margin, 0)) + 1  # words are not cut
+        end = text.find(" ", mark.end + margin)
+        end = end if end >= 0 else len(text)
+        if kept and start <= kept[-1][1]:
+            kept[-1][1] = max(kept[-1][1], end)
+        else:
+            kept.append([start, end])
+    parts = (
+        marked(text[a:b], [replace(mark, start=mark.start - a, end=mark.end - a) for mark in marks]) for a, b in kept
+    )
+    return ("… " if kept[0][0] > 0 else "") + " … ".join(parts) + (" …" if kept[-1][1] < len(text) else "")
 
 
 def _piece(text: str, marks: Sequence[Mark]) -> str:

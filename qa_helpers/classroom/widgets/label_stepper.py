@@ -10,7 +10,7 @@ import ipywidgets
 from ...features import span_text
 from ...figures.colours import ANSWER, ANSWER_EDGE, END, LOST, QUESTION, START, WINDOW
 from ..render import CLEAR, FAINT, Html
-from ._html import THE_ANSWER, Mark, chip, count, legend, marked, page, text_box, tint
+from ._html import THE_ANSWER, Mark, chip, count, legend, marked_nearby, page, text_box, tint
 from ._shell import WIDE, Shell, layout
 from .window_explorer import answer_or_none, cut_example
 
@@ -107,7 +107,7 @@ def _characters(chosen: _Window, answer: tuple[int, int] | None) -> tuple[str, s
         )
     told = f"According to the data, the answer is characters [{answer[0]}, {answer[1]}) of the context: {context[slice(*answer)]!r}."
     body = text_box(
-        marked(context, [Mark(*answer, THE_ANSWER, tag="mark")]), "the context, with the answer marked", "9em"
+        marked_nearby(context, [Mark(*answer, THE_ANSWER, tag="mark")]), "the context, with the answer marked", "9em"
     )
     return "the answer, in characters", told, f"{legend((THE_ANSWER, 'the answer'))}{body}"
 
@@ -134,7 +134,7 @@ def _whole(chosen: _Window, answer: tuple[int, int]) -> tuple[str, str, str]:
     # Within the answer, the window's colour wins because it comes last: this shows where the window's edge cuts it.
     marks = [Mark(*answer, THE_ANSWER, tag="mark"), Mark(start, end, tint(WINDOW, CLEAR), "the window")]
     body = text_box(
-        marked(chosen.example["context"], marks), "the context, with the window and the answer marked", "9em"
+        marked_nearby(chosen.example["context"], marks), "the context, with the window and the answer marked", "12em"
     )
     names = [(tint(WINDOW, CLEAR), "the window"), (f"border-bottom:3px solid {ANSWER_EDGE}", "underlined: the answer")]
     if not (begins and ends):
