@@ -50,7 +50,7 @@ def test_a_long_texts_marks_are_shown_with_their_surroundings_only():
     text = "".join(f"{k:04d} " for k in range(400))  # 2,000 characters
     marks = [_html.Mark(500, 504), _html.Mark(1500, 1504), _html.Mark(1520, 1530)]
     shown = Page(f"<div>{_html.marked_nearby(text, marks, margin=20)}</div>").text
-    assert shown == f"… {text[480:524]} … {text[1480:1550]} …"
+    assert shown == f"… {text[480:524]} … {text[1480:1554]} …"
     assert Page(f"<div>{_html.marked_nearby('all of it', [_html.Mark(0, 3)])}</div>").text == "all of it"
 
 
