@@ -204,6 +204,11 @@ def with_flags(escape=re.escape, flags=re.IGNORECASE, space=r"\s+"):
     return lambda d, a: [m.span() for m in re.finditer(space.join(map(escape, a.split())), d, flags)]
 
 
+def with_its_spaces_replaced(document, answer):
+    pattern = re.escape(answer.strip()).replace(r"\ ", r"\s+")
+    return [match.span() for match in re.finditer(pattern, document, re.IGNORECASE)]
+
+
 def in_a_lowered_copy(document, answer):
     return places_by_pattern(document.lower(), answer.lower())
 
@@ -233,6 +238,9 @@ def places_of_answers():
             "Some are missing": with_flags(flags=0),
             "Any white space": with_flags(space=" "),
             "its characters mean themselves": with_flags(escape=str),
+            "an accented capital": with_flags(flags=re.IGNORECASE | re.ASCII),
+            "a list of a few characters": with_flags(space=r"[ \t\n]+"),
+            "split it into its words": with_its_spaces_replaced,
             "of a copy that you have changed": in_a_lowered_copy,
             "it does not occur": lambda d, a: places_by_pattern(d, a) or [(0, 0)],
             "from left to right": lambda d, a: places_by_pattern(d, a)[::-1],

@@ -200,6 +200,9 @@ PLACES = [
     ("One plum, one pear.", "  one plum\n", "the answer has spaces around it"),
     ("Ninehours is a name, nine hours a time.", "nine hours", "without a space it is a different word"),
     ("They sing la la la.", "la la", "two places would overlap"),
+    ("Éclairs, or one éclair.", "éclair", "it occurs twice, once with an accented capital"),
+    ("It rests for nine\u00a0hours.", "nine hours", "there is a no-break space between its words"),
+    ("It rests for nine hours.", "nine\n  hours", "the answer itself has a line break and spaces between its words"),
 ]
 
 
@@ -244,6 +247,12 @@ def check_places_of(places_of) -> str:
             raise Wrong(f"{case}. The right places, but from left to right, please")
         if found and len(found) < len(right) and set(found) < set(right):
             raise Wrong(f"{case}. Some are missing: return all places, whether in upper or lower case")
+        if not found and "\u00a0" in document:
+            raise Wrong(f"{case}. A no-break space (\\xa0) is white space, too: \\s matches it, a list of a few characters does not")  # fmt: skip
+        if not found and " ".join(answer.split()) != answer.strip():
+            raise Wrong(
+                f"{case}. White space in the answer may be of any kind and length, too: split it into its words"
+            )
         if not found and "\n" in document + answer:
             raise Wrong(
                 f"{case}. Any white space will do between two words, and white space around the answer does not count"
