@@ -1,4 +1,4 @@
-"""The search of lesson 10: BM25 as the notebook writes it out, against the formula computed in another way.
+"""The search of lesson 10: BM25 as the notebook writes it out, against the formula computed in another way and against bm25s.
 
 The other way is numpy's: a matrix of counts with a row per passage and a column per word of the vocabulary.
 """
@@ -7,6 +7,7 @@ import math
 import re
 from collections import Counter
 
+import bm25s
 import numpy as np
 import pytest
 from hypothesis import given
@@ -40,14 +41,33 @@ def test_bm25_gives_the_scores_of_the_formula(question, passages, k1, b):
     assert LESSON["bm25"](question, bags, k1, b) == pytest.approx(scores_by_matrix(question, passages, k1, b))
 
 
-def test_bm25_ranks_the_bakerys_passages_as_the_formula_does():
+def the_bakerys_search() -> tuple[list[str], list[str]]:
+    """Passages with their titles, and the questions in both styles."""
     documents = read_documents(ASSETS / "bakery")
     passages = [f"{title} {part}" for title, text in documents.items() for part in text.split("\n\n")]
-    bags = [Counter(LESSON["words"](text)) for text in passages]
     asked = [f"How long does the dough of the {title} rest?" for title in documents] + list(LESSON["reworded"].values())
+    return passages, asked
+
+
+def test_bm25_ranks_the_bakerys_passages_as_the_formula_does():
+    passages, asked = the_bakerys_search()
+    bags = [Counter(LESSON["words"](text)) for text in passages]
     for question in asked:
         ours, right = LESSON["bm25"](question, bags), scores_by_matrix(question, passages, 1.2, 0.75)
         assert sorted(range(len(bags)), key=lambda k: -ours[k]) == list(np.argsort(-right, kind="stable"))
+
+
+def test_bm25_ranks_the_bakerys_passages_as_bm25s_does():
+    passages, asked = the_bakerys_search()
+    words = LESSON["words"]
+    bags = [Counter(words(text)) for text in passages]
+    library = bm25s.BM25(method="lucene", k1=1.2, b=0.75)
+    library.index([words(text) for text in passages], show_progress=False)
+    for question in asked:
+        ours, theirs = np.array(LESSON["bm25"](question, bags)), library.get_scores(words(question))
+        assert ours == pytest.approx(theirs, abs=1e-5)  # bm25s computes in float32
+        orders = [np.argsort(-scores.round(4), kind="stable").tolist() for scores in (ours, theirs)]
+        assert orders[0] == orders[1], question
 
 
 def test_a_rare_word_counts_more_a_repeated_one_less_each_time_and_length_only_with_b():
