@@ -317,6 +317,16 @@ def test_no_marker_is_moved_though_two_families_share_a_place():
 
 
 @figures
+def test_every_run_is_drawn_at_its_own_seconds_and_a_family_at_their_mean():
+    rows = [("BERT", 80.0, 50.0), ("BERT", 82.0, 54.0), ("ALBERT", 60.0, 90.0), ("ALBERT", 64.0, 100.0)]
+    runs = pd.DataFrame(rows, columns=["family", "exact_match", "seconds"])
+    drawn = family_plots.plot_cost(runs, {"BERT": 900_000, "ALBERT": 500_000})
+    times, sizes = ([list(zip(line.get_xdata(), line.get_ydata())) for line in panel.lines] for panel in drawn.axes)
+    assert times == [[(50, 80), (54, 82)], [(52, 81)], [(90, 60), (100, 64)], [(95, 62)]]
+    assert sizes == [[(0.9, 80), (0.9, 82)], [(0.9, 81)], [(0.5, 60), (0.5, 64)], [(0.5, 62)]]
+
+
+@figures
 def test_published_scores_are_drawn_at_their_values():
     drawn = family_plots.plot_published({"BERT": (81.2, 88.5)}, {"BERT": 108_000_000})
     exact, f1, *_ = drawn.axes[0].lines

@@ -120,18 +120,15 @@ def plot_cost(runs, parameters: Mapping[str, int]) -> Figure:
         parameters: family → number of parameters.
     """
     drawn, axes = figure(9.0, 3.4, columns=2, sharey=True)
-    of_family = dict(list(runs.groupby("family", sort=False)))
-    seconds = {name: own["seconds"].mean() for name, own in of_family.items()}
-    millions = {name: parameters[name] / 1e6 for name in of_family}
-    for panel, places in zip(axes, (seconds, millions)):
-        for name, place in places.items():
+    places = runs.assign(millions=runs["family"].map(parameters) / 1e6)
+    for panel, axis in zip(axes, ("seconds", "millions")):
+        for name, own in places.groupby("family", sort=False):
             color, marker = STYLES[name]
-            values = of_family[name]["exact_match"]
-            panel.plot([place] * len(values), values, ".", color=color, markersize=5, alpha=0.6)
+            panel.plot(own[axis], own["exact_match"], ".", color=color, markersize=5, alpha=0.6)
             # Hollow, so that two families in one place are both seen.
             hollow = {"markerfacecolor": "none", "markeredgewidth": 1.8, "markersize": 9}
-            panel.plot(place, values.mean(), marker, color=color, label=name, **hollow)
-        panel.set_xlim(0, 1.12 * max(places.values()))
+            panel.plot(own[axis].mean(), own["exact_match"].mean(), marker, color=color, label=name, **hollow)
+        panel.set_xlim(0, 1.12 * places[axis].max())
     low = axes[0].get_ylim()[0]
     axes[0].set_ylabel("EM" if low <= 0 else f"EM (axis begins at {low:.0f})")
     axes[0].set_xlabel("seconds of training (processor time)")
