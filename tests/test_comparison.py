@@ -139,7 +139,7 @@ def test_the_shipped_scores_are_of_the_shipped_encoders():
 def test_every_family_has_learnt_the_task_and_none_by_one_lucky_seed():
     runs, _ = family_scores()
     lowest = runs.groupby("family")["exact_match"].min()
-    assert (lowest.drop("ALBERT") >= 75).all() and lowest["ALBERT"] >= 45  # it learns most slowly
+    assert (lowest.drop("ALBERT") >= 75).all() and lowest["ALBERT"] >= 50  # it learns most slowly
 
 
 # The models' own cards and papers, in millions: the encoder, with the pooler where there is one.

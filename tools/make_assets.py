@@ -28,13 +28,14 @@ def _pretrain(family: str, *more: str) -> list[str]:
 
 
 # Name → what Python is called with. DistilBERT starts from the shipped BERT; ALBERT, the slowest to learn, goes through its
-# last stage twice; the comparison needs all encoders.
+# last stage three times; the comparison needs all encoders.
 STEPS = {
     **{
         f"mini-{family}": _pretrain(family)
         for family in ("bert", "distilbert", "roberta", "albert", "deberta", "modernbert")
     },
     "mini-albert, once more": _pretrain("albert", "--start-from", str(ASSETS / "mini-albert")),
+    "mini-albert, a third time": _pretrain("albert", "--start-from", str(ASSETS / "mini-albert")),
     "mini-bert-qa": ["-m", "qa_helpers.mini.answering_model", "--output-dir", str(ASSETS / "mini-bert-qa")],
     "family_scores.json": [
         *("-m", "qa_helpers", "compare", "--families", "all", "--seeds", "5"),
