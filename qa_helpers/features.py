@@ -174,7 +174,7 @@ def cut_windows(rows, tokenizer, max_length: int, stride: int):
         ``BatchEncoding`` whose entries have one list per window; ``overflow_to_sample_mapping`` is the row of each
         window.
     """
-    questions = [question.strip() for question in rows["question"]]  # several tokenizers mishandle leading spaces
+    questions = [question.strip() for question in rows["question"]]  # RoBERTa's and ModernBERT's make tokens of them
     return tokenizer(
         questions,
         list(rows["context"]),

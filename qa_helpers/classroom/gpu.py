@@ -22,8 +22,8 @@ STEPS = (
 class Budget(torch.autograd.graph.saved_tensors_hooks):
     """Within the block, what forward passes keep for their backward passes may not take more than ``total`` bytes.
 
-    It stands in for a small GPU. Memory that several tensors share counts once, and counts no longer when nobody holds
-    it. ``used`` are the bytes that are kept now, ``most`` the most there were.
+    It stands in for a small GPU. Memory that several tensors share counts once, and no longer counts once it is
+    freed. ``used``: the bytes kept now; ``most``: the most so far.
 
     Raises:
         torch.OutOfMemoryError: in the forward pass that wants to keep more.

@@ -30,7 +30,7 @@ def progress(lesson: int | None = None, reset: bool = False) -> Html:
     Your progress is saved when a checker runs, and shared between notebooks. A failure does not undo an earlier pass.
 
     Args:
-        lesson: show the exercises of this lesson one by one (0 to 9). The default shows a row for each lesson.
+        lesson: show the exercises of this lesson one by one (0 to 10). The default shows a row for each lesson.
         reset: start again from nothing. The old file is renamed, not deleted.
 
     Returns:

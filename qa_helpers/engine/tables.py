@@ -24,7 +24,7 @@ NO_TABLE = {  # first bytes of files that have to be unpacked or converted
     b"BZh": "compressed (bzip2); unpack it first",
     b"\xfd7zX": "compressed (xz); unpack it first",
 }
-_TOO_MANY = "cells beyond the header"
+_TOO_MANY = "cells without a header"
 _TABLE_COLUMNS = ("id", "context", "question")
 ROWS = 1000  # rows of a dataset that are checked at once
 

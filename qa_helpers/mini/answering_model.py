@@ -4,7 +4,7 @@ It learns to answer from nothing but answering, in two stretches:
 
 1. clozes of random tokens: a few tokens with a gap, and a longer row of tokens that has them too; point at what is missing;
 2. questions about the gazetteer and the notes. What is said stays, but how it is asked, the names and numbers, and the words
-   themselves change with every copy (``rewording.py``), so that nothing can be learnt by heart.
+   themselves change with every copy (``rewording.py``), so that nothing can be memorised.
 
 ``python -m qa_helpers.mini.answering_model --output-dir build/mini-bert-qa`` makes it.
 """

@@ -63,7 +63,7 @@ STAGES = (
     Stage(True, MAX_LENGTH, 8000, 8, masked=0.0, learning_rate=1e-3),
 )
 STAGES_OF = {
-    # One layer takes the steps of three: at the others' rate it never finds out that neighbours matter.
+    # Its one layer is applied three times, so a step changes more: at the others' rate it did not learn to use neighbours.
     "albert": (
         Stage(pairs=False, length=64, steps=6000, batch_size=16, masked=0.4, learning_rate=8e-4),
         Stage(True, 96, 5000, 16, masked=0.0, learning_rate=7e-4, schedule="constant_with_warmup"),
@@ -255,7 +255,7 @@ def _train(model: MaskedLM, tokenizer, rows: Dataset, stage: Stage, config: Pret
 def train_from_nothing(
     model: nn.Module, rows, collate: Callable, line: str, progress: bool | None, **arguments
 ) -> list[dict]:
-    """Train a model that leaves nothing behind but its weights.
+    """Train a model of which only the weights are kept.
 
     Args:
         model: gives its loss; rows, collate: to train on, and what makes a batch of some of them.

@@ -21,7 +21,7 @@ _ASKS = re.compile(
     r"|which|what|who|whom|whose|when|where|why|how)\b",
     re.IGNORECASE,
 )
-# Words that say what kind of answer is wanted, or hold a sentence together: never exchanged for any other word.
+# Words that say what kind of answer is asked for, or hold a sentence together: never exchanged for any other word.
 _KEPT_LINE = (
     "the and for are was were with that this from has have had not but its his her their they you your our she him who "
     "whom whose what which when where why how many much does did can may must will shall would should could long often "

@@ -34,7 +34,7 @@ from transformers import (
     RobertaTokenizer,
 )
 
-MAX_LENGTH = 256  # tokens a window may have; the encoders have no positions beyond, since they would never be trained
+MAX_LENGTH = 256  # tokens a window may have; the encoders have no further positions, since they would never be trained
 WIDTH, HEADS, INNER = 128, 2, 512
 PRINTABLE = " ".join([*(chr(code) for code in range(33, 127)), *"‘’“”–—…•·£€¥§©°±½¼¾×÷²³™"])
 METASPACE = "▁"  # stands for the space before a word in unigram pieces
@@ -83,7 +83,7 @@ def distilbert(texts: Sequence[str], vocab_size: int):
 
 
 def roberta(texts: Sequence[str], vocab_size: int):
-    """Byte-level BPE, no segments; position numbers begin behind the padding id."""
+    """Byte-level BPE, no segments; position numbers begin after the padding id."""
     vocabulary, merges = _byte_pairs(texts, vocab_size, ["<s>", "<pad>", "</s>", "<unk>", "<mask>"])
     tokenizer = RobertaTokenizer(vocab=vocabulary, merges=merges, model_max_length=MAX_LENGTH)
     config = RobertaConfig(
@@ -225,7 +225,7 @@ def start_heads_that_match(encoder: BertModel) -> None:
             attention = layer.attention.self
             query, key = attention.query.weight, attention.key.weight  # (width, width), head by head
             if number == 0:
-                query[:size, :size] = 0.0  # equal words wherever they stand
+                query[:size, :size] = 0.0  # equal words wherever they are
                 query[:size, size:].normal_(std=0.08)
             key[:size] = query[:size]
             if number < len(encoder.encoder.layer) - 1:
@@ -296,7 +296,7 @@ def _wordpieces(texts: Sequence[str], size: int) -> list[str]:
     """A WordPiece vocabulary that is the same on every run.
 
     The library's WordPiece trainer settles ties by the order of a hash table, which differs from run to run; its BPE
-    trainer does not. So: BPE, then count which pieces stand at the start of a word and which ("##…") inside one.
+    trainer does not. So: BPE, then count which pieces occur at the start of a word and which ("##…") inside one.
     """
     words = pre_tokenizers.BertPreTokenizer()
     counts = Counter(word for text in texts for word, _ in words.pre_tokenize_str(text))
@@ -308,7 +308,7 @@ def _wordpieces(texts: Sequence[str], size: int) -> list[str]:
         for k, piece in enumerate(bpe.encode(word).tokens):
             pieces["##" + piece if k else piece] += count
     letters = sorted({letter for word in counts for letter in word})
-    # Inside a word stands whatever the tokenizer does not make a word of its own.
+    # Inside a word there may be whatever the tokenizer does not make a word of its own.
     inside = [letter for letter in letters if len(words.pre_tokenize_str(f"a{letter}")) == 1]
     alphabet = letters + ["##" + letter for letter in inside]
     known = set(alphabet)
@@ -341,7 +341,7 @@ def _unigram_pieces(texts: Sequence[str], size: int, special: list[str], normali
     punctuation left out.
 
     The library's trainer finds the same pieces every time, but sums their probabilities in an order that differs from
-    run to run: equal to the fourth decimal, not in the last ones, by which it sorts. So: round, then sort.
+    run to run: equal to the fourth decimal; the last decimals differ, and they decide the order. So: round, then sort.
     """
     unigram = Tokenizer(models.Unigram())
     unigram.normalizer, unigram.pre_tokenizer = normalizer, words

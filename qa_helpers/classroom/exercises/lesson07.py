@@ -85,7 +85,7 @@ def check_largest_batch(largest_batch) -> str:
         fixed = 4 * weights + 12 * trained
         right = windows(fixed)
         case = (
-            f"memory {memory:,}, {weights:,} weights of which {frozen:,} are frozen, {per_window:,} bytes a window, reserve "
+            f"memory {memory:,}, {weights:,} weights, {frozen:,} of them frozen, {per_window:,} bytes a window, reserve "
             f"{reserve:g}"
         )
         given = _number(call(largest_batch, memory, weights, frozen, per_window, reserve), case)

@@ -49,7 +49,7 @@ class Mark:
 
 
 def marked(text: str, marks: Iterable[Mark]) -> str:
-    """The text, escaped, with its marks, which may overlap and reach beyond the text."""
+    """The text, escaped, with its marks, which may overlap and reach past the end of the text."""
     marks = [mark for mark in marks if mark.start < mark.end]
     edges = {edge for mark in marks for edge in (mark.start, mark.end)}
     borders = sorted({0, len(text)} | {edge for edge in edges if 0 < edge < len(text)})

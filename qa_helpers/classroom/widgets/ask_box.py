@@ -113,7 +113,7 @@ def read_upload(name: str, content: bytes, max_bytes: int = MAX_BYTES) -> str:
     """An uploaded file's text.
 
     Raises:
-        ValueError: the file is no text or markdown file, is too large, empty, or not UTF-8; the message says what to do.
+        ValueError: the file is not a text or markdown file, is too large, empty, or not UTF-8; the message says what to do.
     """
     if not name.lower().endswith(SUFFIXES):
         raise ValueError(
