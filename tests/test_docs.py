@@ -151,7 +151,8 @@ def glossary() -> list[Term]:
 
 def pattern(spellings: list[str]) -> re.Pattern:
     """Any of the spellings as a whole word, in any case, singular or plural."""
-    return re.compile(rf"(?<!\w)(?:{'|'.join(map(re.escape, spellings))})(?:s|es)?(?!\w)", re.IGNORECASE)
+    words = [re.sub("y$", "(?:y|ie)", re.escape(spelling)) for spelling in spellings]  # a vocabulary, two vocabularies
+    return re.compile(rf"(?<!\w)(?:{'|'.join(words)})(?:s|es)?(?!\w)", re.IGNORECASE)
 
 
 def place(link: str) -> tuple[str, str]:
