@@ -10,7 +10,7 @@ def _number(given, what: str) -> float:
     try:
         return float(given)
     except (TypeError, ValueError):
-        raise Wrong(f"you return {given!r}; one number is wanted, {what}") from None
+        raise Wrong(f"you return {given!r}; return one number, {what}") from None
 
 
 def _same(given: float, wanted: float, share: float = 1e-6) -> bool:
@@ -105,7 +105,7 @@ def _about_schedule(given, right, total: int, warmup: int, peak: float) -> str:
             return f"the fall is there, but not the rise: at step 10 you give {given[10]:.2g}, half the peak is {peak / 2:.2g}"
         return f"the rise is wrong: at step 10 of 20 you give {given[10]:.2g}, half the peak is {peak / 2:.2g}"
     if falls_like(lambda step: peak * (1 - progress(step))):
-        return "the rise is right, but you fall in a straight line; half a cosine is wanted"
+        return "the rise is right, but you fall in a straight line; it should fall like half a cosine"
     if falls_like(lambda step: peak * math.cos(math.pi * progress(step))):
         return "the cosine runs from 1 to -1, so your rate becomes negative. Add 1, and halve"
     if falls_like(lambda step: peak * (1 + math.cos(math.pi * step / total)) / 2):
@@ -116,7 +116,7 @@ def _about_schedule(given, right, total: int, warmup: int, peak: float) -> str:
     if falls_like(lambda step: peak * (1 + math.cos(progress(step))) / 2) or falls_like(lambda step: peak * (1 + math.cos(180 * progress(step))) / 2):  # fmt: skip
         return "the cosine takes radians: half a wave is math.pi, not 1 or 180"
     if falls_like(lambda step: peak * (1 + math.cos(2 * math.pi * progress(step))) / 2):
-        return "your rate comes up again at the end: that is a whole wave; half of one is wanted"
+        return "your rate comes up again at the end: that is a whole wave; use half of one"
     step = next(step for step in fall if not _same(given[step], right[step]))
     return f"the fall is wrong: at step {step} you give {given[step]:.3g}, expected {right[step]:.3g}"
 
@@ -144,13 +144,13 @@ def check_padding_share(padding_share) -> str:
         full = [(batch, n) for batch, n in zip(batches, computed) if len(batch) == size]
         dropped = 1 - sum(sum(batch) for batch, _ in full) / sum(n for _, n in full) if full else 0.0
         if right and _same(given, 100 * right):
-            raise Wrong(f"{case}. That is per cent; a share from 0 to 1 is wanted")
+            raise Wrong(f"{case}. That is per cent; return a share from 0 to 1")
         if _same(given, 1 - right):
             raise Wrong(f"{case}. That is the share of text; padding is the rest")
         if _same(given, padding):
             raise Wrong(f"{case}. That is a number of tokens; divide it by all that are computed")
         if _same(given, padding / sum(lengths)):
-            raise Wrong(f"{case}. You compare padding with the text; its share of *all* computed tokens is wanted")  # fmt: skip
+            raise Wrong(f"{case}. You compare padding with the text; return its share of *all* computed tokens")  # fmt: skip
         if _same(given, 1 - sum(lengths) / (len(lengths) * max(lengths))):
             raise Wrong(f"{case}. You pad everything to the longest window of all; each batch has its own longest")  # fmt: skip
         if any(_same(given, 1 - sum(lengths) / sum(_computed(ordered, size))) for ordered in (sorted(lengths), sorted(lengths)[::-1])):  # fmt: skip

@@ -263,7 +263,7 @@ def check_sure_enough(sure_enough) -> str:
         if len(cuts) > 1 and found == cuts[-1]:
             raise Wrong(f"{case}. That is the highest such cut; the lowest answers more questions")
         if found in cuts:
-            raise Wrong(f"{case}. The share falls below what is wanted and rises again further down: try every cut")
+            raise Wrong(f"{case}. The share falls below `wanted` and rises again further down: try every cut")
         above = [r for p, r in zip(probabilities, right) if p >= found]
         if probabilities.count(found) > 1:
             raise Wrong(

@@ -29,7 +29,7 @@ def check_count_once(count_once) -> str:
             return
         case = f"{kind}: you count {found!r}, expected {right}"
         if found == len(tensors) and right != len(tensors):
-            raise Wrong(f"{case}. You count tensors; the numbers in them are wanted, tensor.numel()")
+            raise Wrong(f"{case}. You count tensors; count the numbers in them: tensor.numel()")
         if found == sum(len(tensor) for tensor in tensors):
             raise Wrong(f"{case}. len(tensor) counts rows only; tensor.numel() counts all its numbers")
         if kind == "a tensor that is there twice" and found == sum(tensor.numel() for tensor in tensors):
@@ -38,7 +38,7 @@ def check_count_once(count_once) -> str:
             raise Wrong(f"{case}. They are alike in shape only; each has memory of its own")
         if kind == "two tensors of equal numbers":
             raise Wrong(f"{case}. They hold equal numbers, but each has memory of its own")
-        raise Wrong(f"{case}. Two objects can stand for one memory; data_ptr() tells where it begins")
+        raise Wrong(f"{case}. Two objects can share one memory; data_ptr() tells where it begins")
 
     judge_each(cases, judge, "lists")
     return "right: every memory once, whatever its shape, its numbers and its names"
@@ -60,7 +60,7 @@ def check_difference_interval(difference_interval) -> str:
         given = call(difference_interval, list(first), list(second), t_factor)
         case = f"{first} against {second}"
         if isinstance(given, (str, bytes)) or not hasattr(given, "__len__") or len(given) != 2:
-            raise Wrong(f"{case}: you return {given!r}; a pair (low, high) is wanted")
+            raise Wrong(f"{case}: you return {given!r}; return a pair (low, high)")
         found = tuple(float(value) for value in given)
         if _near(found, right):
             return
@@ -153,7 +153,7 @@ def check_distance_rows(distance_rows) -> str:
         for wrong, message in (
             (
                 [list(column) for column in zip(*right)],
-                "the distance is i - j: row i looks, column j is looked at, and what stands before is a positive distance away",
+                "the distance is i - j: row i looks, column j is looked at, and a token before token i is at a positive distance",
             ),
             (
                 [[i - j for j in places] for i in places],
@@ -169,7 +169,7 @@ def check_distance_rows(distance_rows) -> str:
             ),
             (
                 [[min(abs(i - j) + span, 2 * span - 1) for j in places] for i in places],
-                "before and behind must differ, so the distance keeps its sign",
+                "before and after must differ, so the distance keeps its sign",
             ),
         ):
             if found == wrong:
