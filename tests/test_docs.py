@@ -126,6 +126,14 @@ def test_times_are_those_of_the_lessons(path):
     assert f"{minutes} min" in cells_of_row and (f"{sum(exercises)} min" if exercises else "–") in cells_of_row
 
 
+@pytest.mark.parametrize("path", LESSONS, ids=lambda path: path.stem)
+def test_a_lesson_shows_the_progress_in_its_own_exercises(path):
+    cells = json.loads(path.read_text(encoding="utf-8"))["cells"]
+    code = "\n".join("".join(cell["source"]) for cell in cells if cell["cell_type"] == "code")
+    exercises = "### Exercise " in json.dumps(cells)
+    assert re.findall(r"qa\.progress\((\d*)\)", code) == exercises * [str(int(path.name[:2]))]
+
+
 @pytest.mark.parametrize("plan", ["A half-day workshop", "A two-day course", "A four-week seminar"])
 def test_plans_name_lessons_and_times(plan):
     text = section(plan, level=3)
