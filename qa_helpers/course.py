@@ -127,7 +127,7 @@ AMOUNTS = {
         "full": _RECIPE,
     },
     "no_answer": {  # lesson 08, section 10: the same again, on data with unanswerable questions
-        "mini": Amount(None, 1_000, max_steps=150, small_learning_rate=5e-4),
+        "mini": Amount(2_400, 600, max_steps=80, small_learning_rate=7e-4),
         "trial": Amount(240, 100, **_TRIAL_STEPS),
         "quick": Amount(9_600, 1_000, max_steps=600, learning_rate=5e-5, save_every=200),
         "full": _RECIPE,
