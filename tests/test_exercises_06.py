@@ -30,6 +30,12 @@ def optimizer_steps_answers():
             "fewer, not more": lambda windows, batch, together, epochs: math.ceil(epochs * windows / batch) * together,
             "That is one epoch": lambda windows, batch, together, _: optimizer_steps(windows, batch, together, 1),
             "a smaller batch": lambda windows, batch, together, epochs: int(epochs * (windows // batch // together)),
+            "rounded the epochs up": lambda windows, batch, together, epochs: optimizer_steps(
+                windows, batch, together, math.ceil(epochs)
+            ),
+            "You rounded down": lambda windows, batch, together, epochs: int(
+                epochs * optimizer_steps(windows, batch, together, 1)
+            ),
             "rounded once": lambda windows, batch, together, epochs: math.ceil(epochs * windows / (batch * together)),
         },
     )
@@ -66,6 +72,7 @@ def cosine_schedule_answers():
             "rate jumps": lambda step, total, warmup, peak: (
                 peak * step / warmup if step < warmup else peak * (1 + math.cos(math.pi * step / total)) / 2
             ),
+            "one step too early": lambda step, total, warmup, peak: cosine(step, total - 1, warmup, peak),
             "not the rise": lambda step, total, warmup, peak: cosine(max(step, warmup), total, warmup, peak),
             "one step early": lambda step, total, warmup, peak: (
                 peak * (step + 1) / warmup if step < warmup else cosine(step, total, warmup, peak)
@@ -76,6 +83,20 @@ def cosine_schedule_answers():
             "written in": lambda step, total, warmup, peak: cosine(step, 100, 20 if warmup else 0, peak),
         },
     )
+
+
+def test_a_schedule_that_is_0_one_step_too_early_and_stays_0_is_named_too():
+    feedback = lesson06.check_cosine_schedule(
+        lambda step, total, *given: cosine(min(step, total - 1), total - 1, *given)
+    )
+    assert not feedback.passed and "one step too early" in feedback.message
+
+
+def test_a_rate_that_is_nearly_right_is_shown_with_enough_digits():
+    feedback = lesson06.check_cosine_schedule(
+        lambda *given: 1.0001 * cosine(*given) if given[0] >= given[2] else cosine(*given)
+    )
+    assert "at step 20 you give 3.0003e-05, expected 3e-05" in feedback.message
 
 
 def padding_share(lengths, batch_size):

@@ -51,6 +51,9 @@ def update_answers():
             "would overflow again": lambda scale, good, overflow, n: (
                 (scale, 0) if overflow else update(scale, good, False, n)
             ),
+            "rounds down to a whole number": lambda scale, good, overflow, n: (
+                (scale // 2, 0) if overflow else update(scale, good, False, n)
+            ),
             "an overflow sets their count back": without_reset,
             "the count starts again": never_reset,
             "This step counts as well": one_late,
@@ -112,6 +115,8 @@ def largest_batch_answers():
             "That counts the weights only": with_fixed(lambda weights, trained: 4 * weights),
             "You left out the optimizer": with_fixed(lambda weights, trained: 4 * weights + 4 * trained),
             "Something is missing": with_fixed(lambda weights, trained: 4 * weights + 8 * trained),
+            "no gradient, either": with_fixed(lambda weights, trained: 8 * weights + 8 * trained),
+            "AdamW keeps nothing for frozen weights": with_fixed(lambda weights, trained: 12 * weights + 4 * trained),
             "AdamW keeps nothing for them": with_fixed(lambda weights, trained: 16 * weights),
             "the forward pass needs them": with_fixed(lambda weights, trained: 16 * trained),
             "each of them has 4 bytes": with_fixed(lambda weights, trained: weights + 3 * trained),

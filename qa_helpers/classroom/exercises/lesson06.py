@@ -41,6 +41,10 @@ def check_optimizer_steps(optimizer_steps) -> str:
             raise Wrong(f"{case}. Accumulation makes steps fewer, not more. Expected {right}")
         if epochs != 1 and given == per_epoch:
             raise Wrong(f"{case}. That is one epoch; there are {epochs}. Expected {right}")
+        if epochs != int(epochs) and given == math.ceil(epochs) * per_epoch:
+            raise Wrong(f"{case}. You rounded the epochs up; of the last one, only a part is trained. Expected {right}")
+        if epochs != int(epochs) and given == math.floor(epochs * per_epoch):
+            raise Wrong(f"{case}. You rounded down; a part of a step at the end counts as a step. Expected {right}")
         if given in (math.floor(epochs * (windows // batch // together)), math.floor(epochs * (windows // (batch * together)))):  # fmt: skip
             raise Wrong(
                 f"{case}. The windows that are left at the end make a smaller batch, or a step of fewer batches, and "
@@ -111,14 +115,17 @@ def _about_schedule(given, right, total: int, warmup: int, peak: float) -> str:
     if falls_like(lambda step: peak * (1 + math.cos(math.pi * step / total)) / 2):
         return (
             f"at the end of the warmup your rate jumps from the peak to {given[warmup]:.2g}. The fall begins there, so "
-            "its progress counts from the warmup's end: 0 there, 1 at the last step"
+            "its progress counts from the warmup's end: 0 there, 1 at step total"
         )
     if falls_like(lambda step: peak * (1 + math.cos(progress(step))) / 2) or falls_like(lambda step: peak * (1 + math.cos(180 * progress(step))) / 2):  # fmt: skip
         return "the cosine takes radians: half a wave is math.pi, not 1 or 180"
     if falls_like(lambda step: peak * (1 + math.cos(2 * math.pi * progress(step))) / 2):
         return "your rate comes up again at the end: that is a whole wave; use half of one"
+    early = [(step - warmup) / (total - 1 - warmup) for step in fall]
+    if any(all(_same(given[step], peak * (1 + math.cos(math.pi * p)) / 2) for step, p in zip(fall, kind)) for kind in (early, [min(1, p) for p in early])):  # fmt: skip
+        return "your progress is 1 one step too early, at step total - 1. Steps count from 0, and it should be 1 at step total"
     step = next(step for step in fall if not _same(given[step], right[step]))
-    return f"the fall is wrong: at step {step} you give {given[step]:.3g}, expected {right[step]:.3g}"
+    return f"the fall is wrong: at step {step} you give {given[step]:.6g}, expected {right[step]:.6g}"
 
 
 def _computed(lengths: list[int], size: int) -> list[int]:

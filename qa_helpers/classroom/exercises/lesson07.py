@@ -36,6 +36,10 @@ def check_update(update) -> str:
                 raise Wrong(f"{says}. That is right after a good step. An overflow means that the scale has to shrink")
             if new_scale == scale:
                 raise Wrong(f"{says}. The scale stays as it was, so the next step would overflow again")
+            if new_scale == scale // 2 != scale / 2:
+                raise Wrong(
+                    f"{says}. `//` rounds down to a whole number, but the scale may become smaller than 1: use `/`"
+                )
             if new_scale == right[0]:
                 raise Wrong(f"{says}. The good steps have to come in a row, so an overflow sets their count back to 0")
         elif grown:
@@ -107,6 +111,8 @@ def check_largest_batch(largest_batch) -> str:
             4 * weights
             + 8
             * trained: "Something is missing: gradient and AdamW's averages are three numbers for each trained weight",
+            8 * weights + 8 * trained: "Frozen weights have no gradient, either",
+            12 * weights + 4 * trained: "AdamW keeps nothing for frozen weights",
             16 * weights: "Frozen weights have no gradient, and AdamW keeps nothing for them",
             16 * trained: "Frozen weights are in memory, too: the forward pass needs them",
             weights + 3 * trained: "That counts numbers; each of them has 4 bytes",
