@@ -33,7 +33,7 @@ class Page:
 
     @property
     def live(self) -> bool:
-        return self.body.find(class_="live") is not None
+        return self.body.find(attrs={"data-live": True}) is not None
 
 
 def notebook_page(path: Path, output: Path, spoiler: bool = False) -> Page:
