@@ -3,7 +3,7 @@
 
 extractiveQA.ui.mount("qa-ask-box", (place, given) => {
   const {
-    el, alert, bar, block, chip, count, describeWindows, field, legend, logitBars, marked, table, textBox, whoAnswers, windowBars,
+    el, alert, bar, block, chip, count, describeWindows, field, legend, logitBars, marked, showMark, table, textBox, whoAnswers, windowBars,
   } = extractiveQA.ui;
   const AROUND = 400, SNIPPET = 40, TOP = 4;
   const question = el("input", { type: "text", autocomplete: "off", placeholder: "Who …?" }), text = el("textarea", { rows: 5, placeholder: "Paste a text here" });
@@ -23,8 +23,8 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
       `works without a network after that, and nothing you type leaves your browser. ${whoAnswers()} It reads English, and it gets many questions wrong.`),
     el("form", { submit: (event) => { event.preventDefault(); run(); } },
       field("Text", text, "wide"), field("Question", question, "wide"),
-      el("div", { class: "row" }, ask, el("div", { class: "field" }, none, el("label", { for: none.id }, "allow “no answer”"))),
-      suggestions.length ? el("div", { class: "row suggestions" }, el("span", {}, "Try:"), suggestions) : null),
+      el("div", { class: "controls" }, ask, el("div", { class: "field" }, none, el("label", { for: none.id }, "allow “no answer”"))),
+      suggestions.length ? el("div", { class: "controls suggestions" }, el("span", {}, "Try:"), suggestions) : null),
     status, progress, view,
   );
   place.addEventListener("focusin", () => extractiveQA.ready().catch(() => {}), { once: true }); // the message comes with the question
@@ -76,6 +76,7 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
       alternatives(characters, others),
       behind(context, characters, found, answer),
     );
+    view.querySelectorAll(".qa-text").forEach(showMark);
   }
 
   /** The passage around the answer, with the rest of the document folded, so that the answer is in view at once. */
@@ -93,10 +94,9 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
   /** A text of one window: pointing at the answer, or focusing it, shows which words it depended on. */
   function mattering(context, characters, { answers: [best], windows, logits }) {
     const words = extractiveQA.occlusion.words(characters, windows[0], best);
-    const parts = new Map(words.map((word, k) => [word.start, k]));
-    const told = el("p", { class: "small", role: "status" }), box = textBox("the document, with the answer marked", marked(characters, [
+    const told = el("p", { class: "small", role: "status" }), reading = el("progress", { hidden: true, "aria-label": "words taken away" }), box = textBox("the document, with the answer marked", marked(characters, [
       ...words.map(({ start, end }) => ({ start, end, class: "word", attributes: { "data-word": start } })),
-      { start: best.start, end: best.end, class: "the-answer lit-answer", mark: true },
+      { start: best.start, end: best.end, class: "the-answer lit-answer", mark: true, attributes: { tabindex: 0 } },
     ]));
     const button = el("button", { type: "button", "aria-pressed": "false" }, "Which words mattered?");
     const names = legend(["the-answer", "the answer"], ["mattered", "a word that mattered: the darker, the more"]);
@@ -126,20 +126,21 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
                 part.title = `without this word, the score changes by ${(-loss).toFixed(1)}`;
               }
             }
-            if (done < of) told.textContent = done === 1 ? "Reading the text again without each word …" : told.textContent;
-            else tell(found);
+            [reading.hidden, reading.max, reading.value] = [false, of, done];
+            if (done === 1) told.textContent = "The model reads the text again without each word …";
           },
         });
-        if (!words.length) tell([]);
+        tell(found);
       } catch (error) {
         if (!signal.aborted) told.textContent = error.message;
       }
+      reading.hidden = true;
     }
     function tell(found) {
       const most = found.filter(({ loss }) => loss > 0).sort((a, b) => b.loss - a.loss).slice(0, 3);
       told.replaceChildren("Each word was replaced by [MASK] in turn, and the model read the text again. The darker a word, the further the answer’s score " +
         "(start logit plus end logit) fell without it. " + (most.length ? "It fell most without " +
-        most.map(({ start, end, loss }) => `“${characters.slice(start, end).join("")}” (by ${loss.toFixed(1)})`).join(", ") + "." : "It fell without none of them."));
+        most.map(({ start, end, loss }) => `“${characters.slice(start, end).join("")}” (by ${loss.toFixed(1)})`).join(", ") + "." : "It fell for no word."));
     }
     button.addEventListener("click", () => {
       pinned = !pinned;
@@ -148,14 +149,12 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
       else shown(false);
     });
     for (const [on, off] of [["mouseenter", "mouseleave"], ["focusin", "focusout"]]) {
-      button.addEventListener(on, look);
-      button.addEventListener(off, () => shown(false));
+      for (const part of [button, ...box.querySelectorAll(".lit-answer")]) {
+        part.addEventListener(on, look);
+        part.addEventListener(off, () => shown(false));
+      }
     }
-    for (const lit of box.querySelectorAll(".lit-answer")) {
-      lit.addEventListener("mouseenter", look);
-      lit.addEventListener("mouseleave", () => shown(false));
-    }
-    return block(names, box, el("div", { class: "row" }, button), told);
+    return block(names, box, el("div", { class: "controls" }, button, reading), told);
   }
 
   function around(characters, { start, end }) {
@@ -180,13 +179,13 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
     const shown = best?.window ?? 0, { tokens, contextTokens: [first, beyond] } = windows[shown];
     const span = extractiveQA.decoding.bestSpans(logits[shown].start, logits[shown].end, windows[shown].contextTokens, 1, 15)[0];
     const described = describeWindows(windows, context, answer), found = extractiveQA.decoding.decodeAnswer(context, windows, logits, { maxAnswerLength: 15 });
-    const look = (k) => (tokens[k].special ? "special" : k < first || k >= beyond ? "question" : answer && best.first <= k && k <= best.last ? "label-between" : "token-1");
+    const look = (k) => (tokens[k].special ? "special" : k < first || k >= beyond ? "of-question" : answer && best.first <= k && k <= best.last ? "label-between" : "token-1");
     const part = (title, link, ...nodes) => el("section", {}, el("h3", {}, title), ...nodes, el("p", { class: "small" }, "→ ", link));
     return el("details", { class: "behind" }, el("summary", {}, "A look behind it: tokens, windows, logits, spans"),
       part("1. Tokens", lesson("02", "Tokenizer and offsets"),
-        legend(["question", "question"], ["token-1", "context"], ["special", "special token"], ...(answer ? [["label-between", "the answer’s tokens"]] : [])),
+        legend(["of-question", "question"], ["token-1", "context"], ["special", "special token"], ...(answer ? [["label-between", "the answer’s tokens"]] : [])),
         el("div", { class: "chips", tabindex: 0, role: "group", "aria-label": "tokens" }, tokens.map((one, k) => chip(k, one.token, "", look(k))))),
-      part("2. Windows", lesson("03", "Stride windows"), ...windowBars(described, answer, characters.length, count(windows.length, "window"))),
+      part("2. Windows", lesson("03", "Stride windows"), ...windowBars(described, answer, characters.length)),
       part("3. Logits", lesson("05", "Model internals"), ...logitBars(characters, windows[shown], logits[shown], span, shown, windows.length)),
       part("4. Spans", lesson("08", "Evaluation"), table("The best spans, by the sum of their two logits", ["score", "probability", "text"], [
         ...found.nBest.slice(0, 5).map(({ score, probability, answer: words }) => [score.toFixed(2), probability.toFixed(3), words]),

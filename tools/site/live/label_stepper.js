@@ -14,8 +14,8 @@ extractiveQA.ui.mount("qa-label-stepper", (place, given) => {
   const back = el("button", { type: "button", click: walk(-1) }, "← Back"), forward = el("button", { type: "button", click: walk(1) }, "Forward →");
   const told = el("p", { "aria-live": "polite" }), view = el("div", { class: "view" });
   place.append(
-    el("p", { class: "small" }, `This one runs in the page, with the tokenizer of the course’s small BERT, mini-bert, max_length ${SETTINGS.maxLength} and stride ${SETTINGS.stride}.`),
-    fields.choice, el("div", { class: "row" }, window.box, back, forward, step.box), fields.folded, told, view,
+    el("p", { class: "small" }, `This widget works in the page, with the tokenizer of the course’s small BERT, mini-bert, max_length ${SETTINGS.maxLength} and stride ${SETTINGS.stride}.`),
+    fields.choice, el("div", { class: "controls" }, window.box, back, forward, step.box), fields.folded, told, view,
   );
 
   let windows = [], labels = [], problem = null;
@@ -36,7 +36,7 @@ extractiveQA.ui.mount("qa-label-stepper", (place, given) => {
     redraw();
   }
 
-  const SPECIAL = ["special", "special token"], QUESTION = ["question", "question"], CONTEXT = ["token-1", "context"];
+  const SPECIAL = ["special", "special token"], QUESTION = ["of-question", "question"], CONTEXT = ["token-1", "context"];
   const START = ["label-start", "start_positions: the label’s first token"], END = ["label-end", "end_positions: the label’s last token"];
   const BOTH = ["label-both", "the label’s only token: start and end"], BETWEEN = ["label-between", "between the two"];
   const NO_ANSWER = ["label-none", "the label of a window without the whole answer"];
@@ -116,7 +116,7 @@ extractiveQA.ui.mount("qa-label-stepper", (place, given) => {
     const [title, said, nodes] = all[step.value - 1];
     told.replaceChildren(el("b", {}, `Window ${k} (of ${windows.length}), step ${step.value} of ${all.length}: ${title}`), el("br"), said);
     return [block(`Question: ${example.question}`), block(...nodes)];
-  });
+  }, () => `${fields.example().context} ${window.value} ${step.value}`);
 
   extractiveQA.vocabularyReady(VOCABULARY).then(begin, (error) => view.replaceChildren(alert(error.message)));
 });

@@ -28,14 +28,17 @@ extractiveQA.occlusion = (() => {
    *
    * @param context the text; @param window, logits: of the window in which the answer was read.
    * @param answer as `ask` gives it: {start, end, first, last}, characters and tokens.
-   * @param options onWord(word, done, of): called after each word; signal: to give up; name: the vocabulary.
-   * @returns [{start, end, loss}], in the order of the text.
+   * @param options onWord(word, done, of): called after each word; signal: to give up;
+   *   mask: the id of [MASK].
+   * @returns [{start, end, tokens, loss}]; the words next to the answer come first.
    */
   async function losses(context, window, { start, end }, answer, { onWord, signal, mask } = {}) {
     const found = words(extractiveQA.text.characters(context), window, answer);
     if (found.length > MOST) {
       throw new Error(`The text has ${found.length} words, and the model would read it once for each: shorten it to ${MOST} words to see which ones mattered`);
     }
+    const distance = (word) => Math.max(answer.start - word.end, word.start - answer.end);
+    found.sort((a, b) => distance(a) - distance(b));
     const score = start[answer.first] + end[answer.last];
     for (const [k, word] of found.entries()) {
       const ids = Int32Array.from(window.ids).fill(mask, ...word.tokens);

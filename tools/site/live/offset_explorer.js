@@ -8,8 +8,8 @@ extractiveQA.ui.mount("qa-offset-explorer", (place, given) => {
   const token = slider("Token", { min: 0, max: 1, value: 1 }, () => redraw());
   const told = el("p", { role: "status" }), view = el("div", { class: "view" });
   place.append(
-    el("p", { class: "small" }, "This one runs in the page and cuts as a BERT does: its tokenizer is that of the course’s small BERT, mini-bert. " +
-      "(Those of the other five families work in the notebook.) Type any text, and point at a token, or step through them with the slider."),
+    el("p", { class: "small" }, "This widget works in the page. It shows BERT: the tokenizer is that of the course’s small BERT, mini-bert. (The notebook has those " +
+      "of the other five families, too.) Type any text, then point at a token, or step through the tokens with the slider."),
     field("Text", text, "wide"), token.box, told, view,
   );
 

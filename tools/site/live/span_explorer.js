@@ -11,9 +11,9 @@ extractiveQA.ui.mount("qa-span-explorer", (place, given) => {
   const threshold = slider("Null threshold", { min: -LIMIT, max: LIMIT, step: 0.5, value: 0 }, () => redraw());
   const told = el("p", { "aria-live": "polite" }), view = el("div", { class: "view" });
   place.append(
-    el("p", { class: "small" }, `This one computes the logits in the page. ${whoAnswers()} They differ from those of the model that the lesson has trained.`),
+    el("p", { class: "small" }, `This widget computes the logits in the page. ${whoAnswers()} So the numbers differ from those of the model that the lesson has trained.`),
     fields.choice,
-    el("div", { class: "row" }, window.box, longest.box,
+    el("div", { class: "controls" }, window.box, longest.box,
       el("div", { class: "field" }, abstain, el("label", { for: "live-abstain" }, "allow “no answer”")), threshold.box),
     fields.folded, told, view,
   );

@@ -148,7 +148,7 @@ extractiveQA.ui = (() => {
 
   // ---- Windows and logits as bars --------------------------------------------------------------------------------------
 
-  const ROW = 36, SHOWN = 24;
+  const SHOWN = 24; // windows
   const STATES = {
     whole: ["holds the whole answer", "held"], cut: ["cuts the answer", "lost"],
     absent: ["no part of the answer", "absent"], none: ["", "window"],
@@ -170,16 +170,14 @@ extractiveQA.ui = (() => {
     STATES[window.state][0]].filter(Boolean).join(", ");
 
   /** A row per window: a line of words, and a bar where the window's characters are in the text. */
-  function windowBars(described, answer, length, told) {
-    const shown = described.slice(0, SHOWN), height = shown.length * ROW + 4;
-    const place = (from, to, least = 0) => ({ x: `${(100 * from / length).toFixed(2)}%`, width: `${Math.max(100 * (to - from) / length, least).toFixed(2)}%` });
-    const parts = answer ? [el("rect", { class: "answer-band", ...place(...answer, 0.3), y: 0, height })] : [];
-    shown.forEach((window, k) => {
+  function windowBars(described, answer, length) {
+    const shown = described.slice(0, SHOWN);
+    const place = (from, to, least = 0) => `left:${(100 * from / length).toFixed(2)}%;width:${Math.max(100 * (to - from) / length, least).toFixed(2)}%`;
+    const rows = shown.map((window, k) => {
       const seen = k ? Math.max(described[k - 1].end, window.start) : window.start, look = STATES[window.state][1];
-      parts.push(el("text", { x: 0, y: k * ROW + 14 }, `window ${k}: ${windowTold(window)}`));
-      for (const [from, to, part] of [[window.start, seen, "shared"], [seen, window.end, "new"]]) {
-        if (from < to) parts.push(el("rect", { class: `bar-${look} ${part}`, ...place(from, to), y: k * ROW + 19, height: 11 }));
-      }
+      const parts = [[window.start, Math.min(seen, window.end), "shared"], [seen, window.end, "new"]].filter(([from, to]) => from < to);
+      return el("div", {}, el("span", { class: "said" }, `window ${k}: ${windowTold(window)}`), el("div", { class: "track" },
+        parts.map(([from, to, part]) => el("span", { class: `bar-${look} ${part}`, style: place(from, to) }))));
     });
     const states = Object.keys(STATES).filter((state) => described.some((window) => window.state === state));
     const entries = states.map((state) => [`bar-${STATES[state][1]} new`, STATES[state][0] || "a window"]);
@@ -189,7 +187,7 @@ extractiveQA.ui = (() => {
     if (answer) entries.push(["answer-band", "vertical band: the answer"]);
     return [
       "The bars run along the text from left to right.", legend(...entries),
-      el("svg", { role: "img", "aria-label": told, width: "100%", height, class: "window-bars" }, parts),
+      el("div", { class: "window-bars" }, answer ? el("div", { class: "answer-band", style: place(...answer, 0.3) }) : null, rows),
       described.length > SHOWN ? `… and ${count(described.length - SHOWN, "more window")}` : "",
     ];
   }
@@ -245,21 +243,34 @@ extractiveQA.ui = (() => {
     }
   }
 
-  /** A function that draws a view again: `draw()` gives nodes, and an error becomes a message. Texts keep their scroll. */
-  function drawing(view, draw) {
+  /**
+   * A function that draws a view again: `draw()` gives nodes, and an error becomes a message. While `key()` stays the same,
+   * texts keep their scroll; a new one shows its first mark.
+   */
+  function drawing(view, draw, key = () => "") {
+    let last = null;
     return () => {
-      const before = [...view.querySelectorAll(".qa-text, .drawing")].map(({ scrollTop, scrollLeft }) => [scrollTop, scrollLeft]);
+      const boxes = () => [...view.querySelectorAll(".qa-text, .drawing")];
+      const before = boxes().map(({ scrollTop, scrollLeft }) => [scrollTop, scrollLeft]), same = key() === last;
       let nodes;
       try {
         nodes = draw();
       } catch (error) {
         nodes = [alert(error.message)];
       }
-      view.replaceChildren(...nodes.filter((node) => node !== null && node !== ""));
-      [...view.querySelectorAll(".qa-text, .drawing")].forEach((box, k) => {
-        if (before[k]) [box.scrollTop, box.scrollLeft] = before[k];
+      view.replaceChildren(...nodes);
+      last = key();
+      boxes().forEach((box, k) => {
+        if (same && before[k]) [box.scrollTop, box.scrollLeft] = before[k];
+        else showMark(box);
       });
     };
+  }
+
+  /** Scroll a box, and only the box, to its first mark. */
+  function showMark(box) {
+    const mark = box.querySelector("mark");
+    if (mark) box.scrollTop += mark.getBoundingClientRect().top - box.getBoundingClientRect().top - box.clientHeight / 3;
   }
 
   /** A block of a view. */
@@ -285,6 +296,6 @@ extractiveQA.ui = (() => {
 
   return {
     el, number, count, numbers, repr, marked, legend, textBox, chip, alert, bar, shorten, field, slider, menu, exampleFields,
-    describeWindows, windowBars, logitBars, table, mount, drawing, block, whenNear, whoAnswers,
+    describeWindows, windowBars, logitBars, table, mount, drawing, showMark, block, whenNear, whoAnswers,
   };
 })();

@@ -9,8 +9,8 @@ extractiveQA.ui.mount("qa-window-explorer", (place, given) => {
   const stride = slider("stride", { min: 0, max: LIMIT / 2, value: given.stride ?? 0 }, () => redraw());
   const told = el("ul", { "aria-live": "polite" }), view = el("div", { class: "view" });
   place.append(
-    el("p", { class: "small" }, "This one runs in the page, with the tokenizer of the course’s small BERT, mini-bert."),
-    fields.choice, el("div", { class: "row" }, length.box, stride.box), fields.folded, told, view,
+    el("p", { class: "small" }, "This widget works in the page, with the tokenizer of the course’s small BERT, mini-bert."),
+    fields.choice, el("div", { class: "controls" }, length.box, stride.box), fields.folded, told, view,
   );
 
   function answerTold(windows, answer) {
@@ -41,11 +41,11 @@ extractiveQA.ui.mount("qa-window-explorer", (place, given) => {
     ];
     return [
       block(`Question: ${question}`),
-      block(...windowBars(windows, answer, characters.length, lines.join("; "))),
+      block(...windowBars(windows, answer, characters.length)),
       block("The text:", legend(["in-window", "in one window"], ["twice", "in two windows or more"], ...(answer ? [["the-answer", "the answer"]] : [])),
         textBox("the text, with its windows and the answer marked", marked(characters, marks))),
     ];
-  });
+  }, () => fields.example().context);
 
   extractiveQA.vocabularyReady(VOCABULARY).then(redraw, (error) => view.replaceChildren(alert(error.message)));
 });
