@@ -83,6 +83,8 @@ def build(
         ValueError: a figure without a caption, a notebook without outputs or title, a link that leads nowhere, or a model
             that cannot answer in a page.
     """
+    if model != export_model.MODEL and not Path(model).is_dir():
+        raise ValueError(f"{model} is not a folder with a fine-tuned model; {export_model.REMEDY}")
     export_model.scripts(str(model), VOCABULARIES)  # complains before anything is replaced
     repository = known_repository() if repository is None else repository
     if output.exists():

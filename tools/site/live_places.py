@@ -18,7 +18,7 @@ TITLE = "Ask it yourself"
 CONTEXT = (
     "The Tarn Bridge is a road bridge over the Ellim. It was designed by the engineer Odile Brask; an earlier plan by Henrik "
     "Sorley had been rejected in 1871 as too costly. The bridge was opened to traffic on 4 May 1893 and cost £4,200. It is "
-    "212 metres long and rests on nine piers."
+    "212 metres long and rests on nine arches."
 )
 QUESTIONS = (
     "Who designed the bridge?",
