@@ -52,6 +52,7 @@ def expected():
 @pytest.mark.parametrize("name", ["page", "no-worker"])
 def test_a_question_is_answered_from_a_folder_without_a_network(tab, folder, expected, name):
     """Where the page's policy allows no worker, the page computes itself."""
+    tab.expected += ["worker-src 'none'"] if name == "no-worker" else []
     tab.goto((folder / f"{name}.html").as_uri())
     found = tab.evaluate(ASK, [QUESTION, CONTEXT])
     assert len(tab.workers) == (1 if name == "page" else 0)
@@ -122,6 +123,14 @@ def ask(widget, question: str | None = None, text: str | None = None) -> None:
     widget.get_by_role("button", name="Ask", exact=True).click()
 
 
+def until(tab: Page, condition: str) -> None:
+    """Wait until a condition holds. (Playwright's own way would need eval, which the pages' policy forbids.)"""
+    end = time.monotonic() + 60
+    while not tab.evaluate(condition):
+        assert time.monotonic() < end, condition
+        tab.wait_for_timeout(20)
+
+
 def twin(site: Path, name: str) -> BeautifulSoup:
     """The static picture of a page's widget."""
     page = BeautifulSoup((site / f"{name}.html").read_text(encoding="utf-8"), "html.parser")
@@ -158,11 +167,6 @@ def test_times_until_the_first_answer_and_after_a_key(tab, site):
         ask(widget)
         answer(widget)
         print(f"\n{name}: first answer {1000 * (time.perf_counter() - begun):.0f} ms")
-        begun = time.perf_counter()
-        widget.get_by_role("button", name="Which words mattered?").click()
-        expect(widget.get_by_text("Each word was replaced by [MASK]")).to_be_visible(timeout=120_000)
-        words = widget.locator("[data-word]").count()
-        print(f"{name}: {words} words taken away, one by one: {1000 * (time.perf_counter() - begun):.0f} ms")
     keys = {
         "02_tokenizer_and_offsets": "Token",
         "03_stride_windows": "stride",
@@ -180,7 +184,7 @@ def test_times_until_the_first_answer_and_after_a_key(tab, site):
           requestAnimationFrame(() => requestAnimationFrame(() => { window.took = performance.now() - begun; }));
         }); }""")
         tab.keyboard.press("ArrowRight")
-        tab.wait_for_function("window.took")
+        until(tab, "Boolean(window.took)")
         assert widget.inner_text() != before, f"{name}: the key changes nothing"
         assert tab.evaluate("document.activeElement.type") == "range", "the focus stays"
         print(f"{name}: a key on “{label}” to the new view {tab.evaluate('window.took'):.0f} ms")
@@ -258,7 +262,7 @@ def test_every_step_of_every_window_says_what_the_notebook_says(tab, site):
         for number, wanted in enumerate(steps, 1):
             step.fill(str(number))
             found = told.inner_text()
-            assert found == repr(wanted).replace("'s ", "’s ").replace("'s f", "’s f").replace("'s l", "’s l"), k
+            assert found == repr(wanted)
             seen.add(found.split("\n")[0])
             boxes = BeautifulSoup(wanted.html, "html.parser").select("span > span:nth-of-type(2)[style*=monospace]")
             assert widget.locator(".chip code").all_inner_texts() == [box.get_text() for box in boxes]
@@ -273,11 +277,12 @@ def test_spans_and_threshold_are_those_of_the_package(tab, site):
     given = json.loads(widget.get_attribute("data-given"))["examples"]
     tokenizer, model = qa.load_tokenizer(export_model.MODEL), export_model.as_stored(qa.load_model(export_model.MODEL))
     for k, row in enumerate(given[:3]):
-        widget.get_by_label("Example").select_option(str(k))
+        if k:
+            widget.get_by_label("Example").select_option(str(k))
         expect(widget.get_by_text(f"Question: {row['question']}")).to_be_visible(timeout=60_000)
         answers = {"text": [], "answer_start": []}
         example = {"id": "x", "title": "", "question": row["question"], "context": row["context"], "answers": answers}
-        rows = golden.dataset([example]) if hasattr(golden, "dataset") else [example]
+        rows = [example]
         features = qa.make_features(rows, tokenizer, 256, 128, labels=False)
         logits = qa.predict_logits(model, features)
         for threshold, longest in ((0, 30), (-12, 3)):
@@ -319,7 +324,8 @@ def test_the_first_page_answers_says_that_there_is_no_answer_and_shows_what_is_b
     import axe_playwright_python
 
     tab.evaluate((Path(axe_playwright_python.__file__).parent / "axe.min.js").read_text(encoding="utf-8"))
-    options = {"resultTypes": ["violations"], "rules": {"color-contrast": {"enabled": False}}}  # tested above
+    # Contrast is tested above. What axe would load itself, the page's policy forbids.
+    options = {"resultTypes": ["violations"], "preload": False, "rules": {"color-contrast": {"enabled": False}}}
     found = tab.evaluate("options => axe.run('#live', options)", options)["violations"]
     assert not found, [(violation["id"], violation["nodes"][0]["html"]) for violation in found]
 
@@ -339,7 +345,10 @@ def test_the_words_that_mattered_are_lit_by_pointer_and_keyboard(tab, site):
     answer(widget)
     lit = widget.locator(".qa-text mark")
     lit.focus()
+    begun = time.perf_counter()
     expect(widget.get_by_text("Each word was replaced by [MASK]")).to_be_visible(timeout=120_000)
+    words = widget.locator("[data-word]").count()
+    print(f"\n{words} words taken away, one by one: {1000 * (time.perf_counter() - begun):.0f} ms")
     box = widget.locator(".qa-text").first
     assert "designed" in widget.locator(".mattered[data-word]").all_inner_texts()
     told = widget.get_by_text("It fell most without").inner_text()
@@ -366,7 +375,7 @@ def test_a_newer_question_ends_the_older_one_and_messages_say_what_is_wrong(tab,
     ask(widget, "When was the lamp lit?", long)
     bar = widget.get_by_role("progressbar", name="progress of the model")
     expect(bar).to_be_visible()
-    tab.wait_for_function("document.querySelector('#live progress').max > 2")  # it reads window by window
+    until(tab, "document.querySelector('#live progress').max > 2")  # it reads window by window
     ask(widget, "Who wrote a line?")
     ask(widget, "How long is the bridge?", live_places.CONTEXT)
     expect(widget.get_by_role("status").first).to_contain_text("212 metres", timeout=60_000)
@@ -393,12 +402,11 @@ def test_harmful_texts_stay_texts(tab, site, name):
     else:
         if widget.get_by_text("A question and a text of your own").count():
             widget.get_by_text("A question and a text of your own").click()
-            widget.get_by_label("Question", exact=True).fill(HARMFUL)
+            widget.get_by_label("Question", exact=True).fill(HARMFUL[:37])
         widget.get_by_label("Text", exact=True).fill(HARMFUL)
-        expect(widget.locator(".view")).to_contain_text("Who", timeout=60_000)
-    if WIDGETS[name] == "qa-span-explorer":
-        expect(widget.get_by_text(f"Question: {HARMFUL}")).to_be_visible(timeout=60_000)
-    assert "<img" in widget.locator(".view").inner_text() or "onerror" in widget.locator(".view").inner_text()
+        if WIDGETS[name] != "qa-offset-explorer":
+            expect(widget.locator(".view")).to_contain_text(f"Question: {HARMFUL[:37]}", timeout=60_000)
+    assert "onerror" in widget.locator(".view").inner_text()
     assert widget.locator("img, script, .view textarea").count() == 0 and not tab.evaluate("Boolean(window.hacked)")
 
 

@@ -37,8 +37,8 @@ extractiveQA.ui.mount("qa-label-stepper", (place, given) => {
   }
 
   const SPECIAL = ["special", "special token"], QUESTION = ["of-question", "question"], CONTEXT = ["token-1", "context"];
-  const START = ["label-start", "start_positions: the label’s first token"], END = ["label-end", "end_positions: the label’s last token"];
-  const BOTH = ["label-both", "the label’s only token: start and end"], BETWEEN = ["label-between", "between the two"];
+  const START = ["label-start", "start_positions: the label's first token"], END = ["label-end", "end_positions: the label's last token"];
+  const BOTH = ["label-both", "the label's only token: start and end"], BETWEEN = ["label-between", "between the two"];
   const NO_ANSWER = ["label-none", "the label of a window without the whole answer"];
 
   /** Some of a window's tokens in boxes with their offsets, and a legend; "…" where tokens are left out. */
@@ -54,7 +54,7 @@ extractiveQA.ui.mount("qa-label-stepper", (place, given) => {
     });
     if (shown[shown.length - 1] < tokens.length - 1) gap();
     return [el("div", {}, boxes), legend(...used.values()),
-      "Each box shows the token’s number, the token, and the characters it covers (its offsets)."];
+      "Each box shows the token's number, the token, and the characters it covers (its offsets)."];
   }
 
   /** The steps of a window: [title, what is said, nodes]. */
@@ -68,7 +68,7 @@ extractiveQA.ui.mount("qa-label-stepper", (place, given) => {
         [legend(["the-answer", "the answer"]), textBox("the context, with the answer marked", marked(characters, lit))]]
       : ["the answer, in characters", "The question has no answer in this context, so no window can hold it.", [textBox("the context", [context])]]);
     found.push(["which tokens belong to the context?",
-      `Of the window’s ${count(tokens.length, "token")}, tokens ${begins} to ${beyond - 1} belong to the context: their sequence id is 1. ` +
+      `Of the window's ${count(tokens.length, "token")}, tokens ${begins} to ${beyond - 1} belong to the context: their sequence id is 1. ` +
       "Question tokens and special tokens are ignored, because their offsets do not refer to the context.",
       strip(chosen, [...range(0, Math.min(begins + 4, beyond)), ...range(Math.max(beyond - 4, begins + 4), tokens.length)])]);
     if (answer) {
@@ -90,8 +90,8 @@ extractiveQA.ui.mount("qa-label-stepper", (place, given) => {
     }
     const near = (from, to, around) => range(Math.max(from - around, begins), Math.min(to + around + 1, beyond));
     for (const [token, which, name, look] of [
-      [first, `the answer’s first character, ${answer[0]}`, "start_positions", START],
-      [last, `the answer’s last character, ${answer[1] - 1}`, "end_positions", END],
+      [first, `the answer's first character, ${answer[0]}`, "start_positions", START],
+      [last, `the answer's last character, ${answer[1] - 1}`, "end_positions", END],
     ]) {
       found.push([`the ${look === START ? "first" : "last"} token`,
         `Token ${token}, with offsets [${tokens[token].start}, ${tokens[token].end}), covers ${which}. So ${name} = ${token}.`,

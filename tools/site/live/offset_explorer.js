@@ -51,7 +51,7 @@ extractiveQA.ui.mount("qa-offset-explorer", (place, given) => {
       block(el("div", { class: "chips", tabindex: 0, role: "group", "aria-label": "tokens" },
         tokens.map((one, k) => chip(k, one.token, String(one.id), look(k), { "data-k": k })))),
       block(legend(["token-1", "a token"], ["token-0", "the next token"], ["special", "special token"], ["lit", "the chosen token"])),
-      block(`Each box shows the token’s number, the token, and its id in the vocabulary. ${count(real, "token")}, 2 special tokens; ` +
+      block(`Each box shows the token's number, the token, and its id in the vocabulary. ${count(real, "token")}, 2 special tokens; ` +
         `${bare.toLocaleString("en-US")} of ${count(characters.length, "character")} belong${bare === 1 ? "s" : ""} to no token.`),
     ];
   });

@@ -4,7 +4,7 @@
 extractiveQA.ui.mount("qa-span-explorer", (place, given) => {
   const { el, alert, block, count, drawing, exampleFields, logitBars, menu, repr, slider, table, whenNear, whoAnswers } = extractiveQA.ui;
   const LIMIT = 25, BEST = "best", SHOWN = 5;
-  const fields = exampleFields(given.examples, () => { clearTimeout(waiting); waiting = setTimeout(compute, 500); });
+  const fields = exampleFields(given.examples, () => compute(), () => { clearTimeout(waiting); waiting = setTimeout(compute, 500); });
   const window = menu("Window", [["the one with the best span", BEST]], () => redraw());
   const longest = slider("Longest answer, in tokens", { min: 1, max: 30, value: 30 }, () => redraw());
   const abstain = el("input", { type: "checkbox", id: "live-abstain", checked: true, change: () => redraw() });

@@ -92,9 +92,9 @@ extractiveQA.ui = (() => {
 
   /** A slider with its value beside it: {box, input}. */
   function slider(label, { min, max, step = 1, value }, changed) {
-    const shown = el("output", {}, String(value));
+    const shown = el("span", { class: "value", "aria-hidden": "true" }, String(value)); // the slider itself says it aloud
     const input = el("input", { type: "range", min, max, step, value });
-    const show = () => { shown.value = input.value; };
+    const show = () => { shown.textContent = input.value; };
     input.addEventListener("input", () => { show(); changed(); });
     const box = field(label, input);
     box.append(shown);
@@ -111,11 +111,11 @@ extractiveQA.ui = (() => {
 
   /**
    * Fields for an example: a menu of those that the page has, and, folded, a question and a text of one's own. `example()`
-   * is {question, context, answer: [start, end] or null}.
+   * is {question, context, answer: [start, end] or null}. `changed` is called after each change, or `typed` if it is a letter.
    */
-  function exampleFields(given, changed) {
+  function exampleFields(given, changed, typed = changed) {
     const { slice, fromUnits } = extractiveQA.text;
-    const question = el("input", { type: "text", input: changed }), text = el("textarea", { rows: 5, input: own });
+    const question = el("input", { type: "text", input: typed }), text = el("textarea", { rows: 5, input: own });
     const told = el("p", { class: "small", role: "status" });
     const choice = menu("Example", given.map((row, k) => [`${k}: ${shorten(row.question)}`, k]), () => { take(); changed(); });
     const pick = el("button", { type: "button", click: () => {
@@ -133,7 +133,7 @@ extractiveQA.ui = (() => {
     }
     function own() { // an answer whose characters have changed is none
       if (answer && slice(text.value, ...answer) !== marked) mark(null);
-      changed();
+      typed();
     }
     function take() {
       const row = given[Number(choice.value)];
