@@ -190,7 +190,7 @@ def test_a_live_twin_begins_with_the_example_of_its_static_one(site):
             assert row["answer"] is None or 0 <= row["answer"][0] < row["answer"][1] <= len(row["context"])
     start, end = given["04_labels"]["examples"][0]["answer"]
     assert given["04_labels"]["examples"][0]["context"][start:end] == "Agnete R. Ubaldini"
-    with pytest.raises(ValueError, match="no example of the embedded sources asks 'Why not\?'"):
+    with pytest.raises(ValueError, match="no example of the embedded sources asks 'Why not.'"):
         live_places.found("Why not?")
 
 
@@ -392,6 +392,17 @@ def test_each_lessons_questions_are_on_its_page_and_lead_to_what_dispels_a_misco
             for item in shown.find_all("li"):
                 link = item.select_one(".misconception a")
                 assert item["data-right"] == "1" or re.match(r"\d\d_\w+\.html", link["href"])
+
+
+def test_the_guide_counts_the_questions_and_has_every_misconception_word_for_word():
+    guide = (NOTEBOOKS / "TEACHING.md").read_text(encoding="utf-8")
+    section = re.search(r"(?ms)^## Self-check questions\n(.*?)^## ", guide)[1]
+    told = {number: int(count) for count, number in re.findall(r"(\d) in\s+(?:lesson )?(\d\d)\b", section)}
+    asked = self_check.load(NOTEBOOKS / "self_check.yaml")
+    assert told == {lesson[:2]: len(questions) for lesson, questions in asked.items()}
+    for lesson, questions in asked.items():
+        for choice in (choice for question in questions for choice in question.choices if not choice.right):
+            assert f"| “{choice.misconception}” |" in guide, f"{lesson}: {choice.misconception}"
 
 
 QUESTION = {

@@ -110,7 +110,7 @@ def _demonstration(lessons: list) -> str:
 
 def _live(lessons: list) -> str:
     """The place of the box that asks the model; without scripts, nothing."""
-    content = live_places.bridge(lesson_addresses(lessons)) | {"title": live_places.TITLE}
+    content = live_places.bridge(lesson_addresses(lessons)) | {"title": live_places.TITLE, "allowNone": True}
     given = escape(json.dumps(content, ensure_ascii=False))
     return f'<section id="live" class="live qa-ask-box" data-live="qa-ask-box" data-given="{given}" hidden></section>'
 

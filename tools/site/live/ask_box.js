@@ -8,7 +8,7 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
   const AROUND = 400, SNIPPET = 40, TOP = 4;
   const question = el("input", { type: "text", autocomplete: "off", placeholder: "Who …?" }), text = el("textarea", { rows: 5, placeholder: "Paste a text here" });
   [question.value, text.value] = [given.question ?? "", given.context ?? ""];
-  const none = el("input", { type: "checkbox", id: `${place.id || "live"}-none`, checked: true });
+  const none = el("input", { type: "checkbox", id: `${place.id || "live"}-none`, checked: given.allowNone });
   const ask = el("button", { type: "submit", class: "main" }, "Ask");
   const status = el("p", { role: "status" }), progress = el("progress", { hidden: true, "aria-label": "progress of the model" });
   const view = el("div", { class: "view" });
