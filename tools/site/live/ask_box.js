@@ -17,14 +17,17 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
     if (given.context) text.value = given.context;
     run();
   } }, one));
+  const asked = field("Question", question, "wide");
+  asked.append(ask);
   place.append(
     ...(given.title ? [el("h2", { id: "ask" }, given.title)] : []),
-    el("p", {}, "Ask about the text, change it, or put one of your own in its place. The model runs in this page: it takes 4 MB to load, " +
-      `works without a network after that, and nothing you type leaves your browser. ${whoAnswers()} It reads English, and it gets many questions wrong.`),
+    el("p", {}, "Ask about the text, change it, or put one of your own in its place."),
     el("form", { submit: (event) => { event.preventDefault(); run(); } },
-      field("Text", text, "wide"), field("Question", question, "wide"),
-      el("div", { class: "controls" }, ask, el("div", { class: "field" }, none, el("label", { for: none.id }, "allow “no answer”"))),
-      suggestions.length ? el("div", { class: "controls suggestions" }, el("span", {}, "Try:"), suggestions) : null),
+      field("Text", text, "wide"), asked,
+      suggestions.length ? el("div", { class: "controls suggestions" }, el("span", {}, "Try:"), suggestions) : null,
+      el("div", { class: "field" }, none, el("label", { for: none.id }, "allow “no answer”"))),
+    el("p", { class: "small" }, `${whoAnswers()} It runs in this page, which takes 4 MB to load; after that it needs no network, and nothing that ` +
+      "you type leaves your browser. It reads English, and it gets many questions wrong."),
     status, progress, view,
   );
   place.addEventListener("focusin", () => extractiveQA.ready().catch(() => {}), { once: true }); // the message comes with the question
@@ -36,7 +39,7 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
     running.abort();
     listening.abort();
     running = new AbortController();
-    const { signal } = running, asked = question.value, context = text.value;
+    const { signal } = running, wanted = question.value, context = text.value;
     view.classList.add("old");
     progress.hidden = false;
     progress.removeAttribute("value");
@@ -45,14 +48,14 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
       await extractiveQA.ready();
       if (signal.aborted) return;
       status.textContent = "Reading the document …";
-      const found = await extractiveQA.ask(asked, context, {
+      const found = await extractiveQA.ask(wanted, context, {
         topK: TOP, handleImpossibleAnswer: none.checked, signal,
         onProgress: (done, of) => {
           if (signal.aborted || of === 1) return;
           [progress.value, progress.max] = [done, of];
         },
       });
-      if (!signal.aborted) show(asked.trim(), context, found);
+      if (!signal.aborted) show(context, found);
     } catch (error) {
       if (signal.aborted) return; // the newer question has taken the place
       status.textContent = "";
@@ -65,7 +68,7 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
     }
   }
 
-  function show(asked, context, found) {
+  function show(context, found) {
     const characters = extractiveQA.text.characters(context), [best, ...others] = found.answers;
     const answer = best.answer ? [best.start, best.end] : null;
     status.replaceChildren("Answer: ", answer ? el("b", {}, el("mark", { class: "the-answer" }, best.answer)) : el("b", {}, "no answer in this document"),
