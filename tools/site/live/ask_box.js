@@ -102,7 +102,7 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
       { start: best.start, end: best.end, class: "the-answer lit-answer", mark: true, attributes: { tabindex: 0 } },
     ]));
     const button = el("button", { type: "button", "aria-pressed": "false" }, "Which words mattered?");
-    const names = legend(["the-answer", "the answer"], ["mattered", "a word that mattered: the darker, the more"]);
+    const names = legend(["the-answer", "the answer"], ["mattered", "a word that mattered: the stronger its grey, the more"]);
     listening = new AbortController();
     const { signal } = listening;
     let work = null, pinned = false;
@@ -141,7 +141,7 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
     }
     function tell(found) {
       const most = found.filter(({ loss }) => loss > 0).sort((a, b) => b.loss - a.loss).slice(0, 3);
-      told.replaceChildren("Each word was replaced by [MASK] in turn, and the model read the text again. The darker a word, the further the answer’s score " +
+      told.replaceChildren("Each word was replaced by [MASK] in turn, and the model read the text again. The stronger its grey, the further the answer’s score " +
         "(start logit plus end logit) fell without it. " + (most.length ? "It fell most without " +
         most.map(({ start, end, loss }) => `“${characters.slice(start, end).join("")}” (by ${loss.toFixed(1)})`).join(", ") + "." : "It fell for no word."));
     }
