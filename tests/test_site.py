@@ -190,8 +190,20 @@ def test_a_live_twin_begins_with_the_example_of_its_static_one(site):
             assert row["answer"] is None or 0 <= row["answer"][0] < row["answer"][1] <= len(row["context"])
     start, end = given["04_labels"]["examples"][0]["answer"]
     assert given["04_labels"]["examples"][0]["context"][start:end] == "Agnete R. Ubaldini"
-    with pytest.raises(ValueError, match="no example of the embedded sources asks 'Why not.'"):
-        live_places.found("Why not?")
+
+
+def test_a_picture_that_shows_other_data_or_too_little(site):
+    def given(widget, html):
+        return live_places.given(widget, BeautifulSoup(html, "html.parser"))
+
+    examples = given("qa-span-explorer", "<div>Question: Why not?</div>")["examples"]
+    assert len(examples) == live_places.FURTHER and all(row["question"] != "Why not?" for row in examples)
+    asked = "<div>Question: Why?</div>"
+    for widget, html in (("qa-ask-box", asked), ("qa-offset-explorer", asked[:5]), ("qa-window-explorer", "<p>So</p>")):
+        with pytest.raises(ValueError, match=f"after the widget {widget} shows no question or no text"):
+            given(widget, html)
+    text = '<div class="qa-text">a <mark>b </mark><mark>c</mark> d</div>'
+    assert given("qa-label-stepper", asked + text)["examples"][0]["answer"] == [2, 5]
 
 
 def test_the_bridge_of_the_first_page_is_that_of_the_tour(site):

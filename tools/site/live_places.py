@@ -2,7 +2,8 @@
 
 A widget of a notebook leaves a remark on its page, and after it the picture of the widget, its static twin. The place of the
 live widget is right after the remark: where a browser runs JavaScript, the widget is there instead of the remark. The example
-is read from the twin. If the twin shows no text, the embedded corpus is asked for the text of its question.
+is read from the twin. If the twin shows no text, the embedded corpus is asked for the text of its question; a question that it
+does not have (the lesson was run with other data) is left out, and the widget begins with an example of the corpus.
 """
 
 import json
@@ -49,7 +50,7 @@ def add(tree: BeautifulSoup, lessons: dict[str, str]) -> None:
         lessons: the number of each lesson, such as "02" → the address of its page, for links.
 
     Raises:
-        ValueError: the question of a static twin is in none of the embedded sources.
+        ValueError: the picture after a widget does not show what the widget begins with.
     """
     for remark in tree.select(".remark[data-widget]"):
         widget, twin = remark["data-widget"], remark.find_next(class_="qa-view")
@@ -74,9 +75,14 @@ def bridge(lessons: dict[str, str]) -> dict:
 def given(widget: str, twin: Tag) -> dict:
     """What a widget's static twin shows: texts, and settings where it states them."""
     box = twin.find(class_="qa-text")
+    asked = next((text for text in twin.stripped_strings if text.startswith("Question: ")), "")
+    if not (asked or box and widget == "qa-offset-explorer") or widget == "qa-ask-box" and not box:
+        raise ValueError(
+            f"the picture after the widget {widget} shows no question or no text: call the view of this widget"
+        )
     if widget == "qa-offset-explorer":
         return {"text": box.get_text()}
-    question = re.match(r"\s*Question: (.*)", next(t for t in twin.stripped_strings if t.startswith("Question: ")))[1]
+    question = asked.removeprefix("Question: ")
     if widget == "qa-ask-box":
         for summary in box.find_all("summary"):
             summary.decompose()
@@ -84,7 +90,8 @@ def given(widget: str, twin: Tag) -> dict:
     own = {"question": question, "context": box.get_text(), "answer": marked(box)} if box else found(question)
     settings = re.search(r"at max_length (\d+), stride (\d+)", twin.get_text())
     told = {"maxLength": int(settings[1]), "stride": int(settings[2])} if settings else {}
-    return {"examples": [own, *further(own["context"], widget == "qa-span-explorer")], **told}
+    others = further(own and own["context"], widget == "qa-span-explorer")
+    return {"examples": [own, *others] if own else others, **told}
 
 
 def marked(box: Tag) -> list[int] | None:
@@ -110,15 +117,12 @@ def rows(source: str) -> list[dict]:
     ]
 
 
-def found(question: str) -> dict:
-    for source in ("mini_v2", "mini"):
-        for row in rows(source):
-            if row["question"] == question:
-                return row
-    raise ValueError(f"no example of the embedded sources asks {question!r}: run the lesson with them again")
+def found(question: str) -> dict | None:
+    """The example of the embedded sources that asks this."""
+    return next((row for source in ("mini_v2", "mini") for row in rows(source) if row["question"] == question), None)
 
 
-def further(context: str, some_unanswerable: bool) -> list[dict]:
+def further(context: str | None, some_unanswerable: bool) -> list[dict]:
     """Some more examples, with other contexts, evenly spread over the corpus."""
     source = rows("mini_v2" if some_unanswerable else "mini")
     short = [row for row in source if 500 < len(row["context"]) < LONGEST and row["context"] != context]
