@@ -227,7 +227,8 @@ def test_pages_load_what_their_widgets_need_and_no_more_than_four_megabytes(site
         files = [*loaded, "live/live.css", *(f"live/{file}" for file in later)]
         assert sum((folder / file).stat().st_size for file in files) <= export_model.LIMIT, name
     told = (folder / "live" / "model.js").read_text()
-    assert '"name":"mini-bert-qa"' in told and '"own":false' in told
+    weighs = sum((folder / "live" / f"{file}.js").stat().st_size for file in ("weights", "vocabulary-mini-bert-qa"))
+    assert f'"bytes":{weighs}' in told and '"name":"mini-bert-qa"' in told and '"own":false' in told
 
 
 def test_lessons_end_with_the_sources_that_they_cite(site):

@@ -100,7 +100,7 @@ def scripts(checkpoint: str, vocabularies: tuple[str, ...]) -> dict[str, str]:
             f"{checkpoint} takes {size / 1e6:.2f} MB, and a page loads at most {LIMIT / 1e6:.0f}; {REMEDY}"
         )
     told = {"name": name, "title": Path(checkpoint).resolve().name if name == OWN else name, "parameters": parameters}
-    files["model.js"] = script("extractiveQA.model", told | {"own": name == OWN})
+    files["model.js"] = script("extractiveQA.model", told | {"bytes": size, "own": name == OWN})
     return files
 
 

@@ -3,7 +3,7 @@
 
 extractiveQA.ui.mount("qa-ask-box", (place, given) => {
   const {
-    el, alert, bar, block, chip, count, describeWindows, field, legend, logitBars, marked, showMark, table, textBox, whoAnswers, windowBars,
+    el, alert, bar, block, chip, count, describeWindows, field, legend, logitBars, marked, megabytes, showMark, table, textBox, whoAnswers, windowBars,
   } = extractiveQA.ui;
   const AROUND = 400, SNIPPET = 40, TOP = 4;
   const question = el("input", { type: "text", autocomplete: "off", placeholder: "Who …?" }), text = el("textarea", { rows: 5, placeholder: "Paste a text here" });
@@ -26,7 +26,7 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
       field("Text", text, "wide"), asked,
       suggestions.length ? el("div", { class: "controls suggestions" }, el("span", {}, "Try:"), suggestions) : null,
       el("div", { class: "field" }, none, el("label", { for: none.id }, "allow “no answer”"))),
-    el("p", { class: "small" }, `${whoAnswers()} It runs in this page, which takes 4 MB to load; after that it needs no network, and nothing that ` +
+    el("p", { class: "small" }, `${whoAnswers()} It runs in this page. Loading it takes ${megabytes()}; after that, it needs no network, and nothing that ` +
       "you type leaves your browser. It reads English, and it gets many questions wrong."),
     status, progress, view,
   );
@@ -43,7 +43,7 @@ extractiveQA.ui.mount("qa-ask-box", (place, given) => {
     view.classList.add("old");
     progress.hidden = false;
     progress.removeAttribute("value");
-    status.textContent = "Loading the model (4 MB) …";
+    status.textContent = `Loading the model (${megabytes()}) …`;
     try {
       await extractiveQA.ready();
       if (signal.aborted) return;

@@ -2,7 +2,7 @@
 "use strict";
 
 extractiveQA.ui.mount("qa-span-explorer", (place, given) => {
-  const { el, alert, block, count, drawing, exampleFields, logitBars, menu, repr, slider, table, whenNear, whoAnswers } = extractiveQA.ui;
+  const { el, alert, block, count, drawing, exampleFields, logitBars, megabytes, menu, repr, slider, table, whenNear, whoAnswers } = extractiveQA.ui;
   const LIMIT = 25, BEST = "best", SHOWN = 5;
   const fields = exampleFields(given.examples, () => compute(), () => { clearTimeout(waiting); waiting = setTimeout(compute, 500); });
   const window = menu("Window", [["the one with the best span", BEST]], () => redraw());
@@ -28,7 +28,7 @@ extractiveQA.ui.mount("qa-span-explorer", (place, given) => {
     computed = null;
     view.replaceChildren();
     try {
-      told.textContent = "Loading the model (4 MB) …";
+      told.textContent = `Loading the model (${megabytes()}) …`;
       await extractiveQA.ready();
       if (signal.aborted) return;
       told.textContent = "The model is reading …";

@@ -286,9 +286,12 @@ extractiveQA.ui = (() => {
     seen.observe(place);
   }
 
+  /** In words: how much there is to load for an answer. */
+  const megabytes = () => `${(extractiveQA.model.bytes / 1e6).toFixed(1)} MB`;
+
   /** In words: which model answers on this page. */
   function whoAnswers() {
-    const { title, parameters, own } = extractiveQA.model ?? { title: "mini-bert-qa", parameters: 3e6 };
+    const { title, parameters, own } = extractiveQA.model;
     const size = `${(parameters / 1e6).toFixed(1)} million weights`;
     return own ? `Your own model answers here: ${title}, a BERT of ${size}.`
       : `The model is ${title}, the course’s own small BERT of ${size}.`;
@@ -296,6 +299,6 @@ extractiveQA.ui = (() => {
 
   return {
     el, number, count, numbers, repr, marked, legend, textBox, chip, alert, bar, shorten, field, slider, menu, exampleFields,
-    describeWindows, windowBars, logitBars, table, mount, drawing, showMark, block, whenNear, whoAnswers,
+    describeWindows, windowBars, logitBars, table, mount, drawing, showMark, block, whenNear, megabytes, whoAnswers,
   };
 })();
