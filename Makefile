@@ -7,8 +7,8 @@
 # make notebooks  execute the notebooks in place, to commit their outputs
 # make links      write the repository's address into badges and setup cells: make links REPO=owner/name
 # make test-colab play Colab: install the course from a notebook's first cell into what Colab has (four minutes)
-# make site       the lessons as web pages and PDFs: dist/site/index.html
-# make test-site  look at the site in the system's Chromium
+# make site       the lessons as web pages and PDFs: dist/site/index.html; MODEL=runs/first puts your own small BERT into them
+# make test-site  look at the site in the system's Chromium, and hold the model in its pages to the package
 # make student    write dist/student: the lessons with exercises open, without outputs and solutions
 # make teacher    write dist/teacher: everything, with a guide and the sources of assignments for nbgrader
 # make test-nbgrader  hand an assignment out and grade it with nbgrader, in an environment of its own
@@ -48,10 +48,10 @@ test-nbgrader: $(READY)
 	QA_NBGRADER=1 $(BIN)/python -m pytest -q tests/test_nbgrader.py
 
 site: $(READY)
-	$(BIN)/python tools/site/build_site.py
+	$(BIN)/python tools/site/build_site.py $(if $(MODEL),--model '$(MODEL)')
 
 test-site: $(READY)
-	$(BIN)/python -m pytest -q tests/browser/test_site_in_chromium.py
+	$(BIN)/python -m pytest -q tests/test_site_live.py tests/browser/test_site_in_chromium.py tests/browser/test_live_in_chromium.py
 
 bench: $(READY)
 	$(if $(and $(CHECKPOINT),$(DATA)),,$(error Name an encoder and SQuAD files: make bench CHECKPOINT=folder DATA=folder))
@@ -66,7 +66,7 @@ test-real: $(READY)
 	$(BIN)/python -m pytest -q -p xdist -n 2 tests/real
 
 test-browser: $(READY)
-	$(BIN)/python -m pytest -q tests/browser --ignore tests/browser/test_site_in_chromium.py
+	$(BIN)/python -m pytest -q tests/browser --ignore tests/browser/test_site_in_chromium.py --ignore tests/browser/test_live_in_chromium.py
 
 test: unit nbval lint
 

@@ -1,13 +1,16 @@
 """The site: every page is there, every link leads somewhere, every figure says what it shows, and nothing is fetched."""
 
+import ast
 import json
 import re
 import struct
 
 import bibliography
 import build_site as build
+import export_model
 import formulas
 import home
+import live_places
 import nbformat
 import notebook_html
 import pytest
@@ -140,27 +143,92 @@ def test_hours_are_told_to_the_half():
     assert [home._hours(minutes) for minutes in (10, 30, 60, 440, 470)] == ["½", "½", "1", "7½", "8"]
 
 
-def test_widgets_leave_a_remark_a_picture_and_a_place_for_a_live_twin(site):
-    from qa_helpers import widgets
+PLACES = {
+    "00_tour": ["qa-ask-box"],
+    "02_tokenizer_and_offsets": ["qa-offset-explorer"],
+    "03_stride_windows": ["qa-window-explorer"],
+    "04_labels": ["qa-label-stepper"],
+    "08_evaluation": ["qa-span-explorer"],
+    "10_your_own_documents": ["qa-ask-box"],
+}
 
-    places = {
-        "02_tokenizer_and_offsets": [widgets.OffsetExplorer],
-        "03_stride_windows": [widgets.WindowExplorer],
-        "04_labels": [widgets.LabelStepper],
-        "08_evaluation": [widgets.SpanExplorer],
-        "10_your_own_documents": [widgets.AskBox, widgets.Annotator],
-    }
-    for stem, wanted in places.items():
-        page = site[1][f"{stem}.html"]
-        assert page.find(class_="remark").string == notebook_html.WIDGET_REMARK
+
+def test_widgets_leave_a_remark_a_picture_and_a_place_for_a_live_twin(site):
+    for name, page in site[1].items():
+        live = page.select("main [data-live]")
+        wanted = ["qa-ask-box"] if name == "index.html" else PLACES.get(name.removesuffix(".html"), [])
+        assert [place["data-live"] for place in live] == wanted, name
         assert "A Jupyter Widget" not in page.text and "model_id" not in page.text
-        live = page.select("main .live")
-        assert [place["data-live"] for place in live] == [widget.css_class for widget in wanted]
         for place in live:
             assert place.has_attr("hidden") and place["data-live"] in place["class"] and not place.contents
-            assert place.find_previous_sibling().find(class_="qa-view") is not None, "the static twin"
-            remark = page.find(class_="remark", attrs={"data-widget": place["data-live"]})
-            assert place in remark.find_all_next(class_="live")
+            given = json.loads(place["data-given"])
+            for number, address in given.get("lessons", {}).items():
+                assert address.startswith(number) and address in site[1]
+            if name in ("index.html", "00_tour.html"):
+                continue
+            remark = place.find_previous_sibling()
+            assert remark["data-widget"] == place["data-live"] and remark.string == notebook_html.LIVE_REMARK
+            assert place.find_next(class_="qa-view") is not None, "the static twin"
+    annotator = site[1]["10_your_own_documents.html"].find(class_="remark", attrs={"data-widget": "qa-annotator"})
+    assert annotator.string == notebook_html.WIDGET_REMARK
+
+
+def test_a_live_twin_begins_with_the_example_of_its_static_one(site):
+    given = {stem: json.loads(site[1][f"{stem}.html"].find(attrs={"data-live": True})["data-given"]) for stem in PLACES}
+    assert given["02_tokenizer_and_offsets"]["text"] == "Two  cafés: €1,250 😀", "both spaces are there"
+    assert given["03_stride_windows"] | {"examples": 0, "lessons": 0} == {
+        "examples": 0,
+        "lessons": 0,
+        "maxLength": 100,
+        "stride": 0,
+    }
+    assert "nine hours" in given["10_your_own_documents"]["context"]
+    for stem in ("03_stride_windows", "04_labels", "08_evaluation"):
+        examples = given[stem]["examples"]
+        assert len(examples) == 1 + live_places.FURTHER and len({row["context"] for row in examples}) == len(examples)
+        for row in examples:
+            assert row["answer"] is None or 0 <= row["answer"][0] < row["answer"][1] <= len(row["context"])
+    start, end = given["04_labels"]["examples"][0]["answer"]
+    assert given["04_labels"]["examples"][0]["context"][start:end] == "Agnete R. Ubaldini"
+
+
+def test_a_picture_that_shows_other_data_or_too_little(site):
+    def given(widget, html):
+        return live_places.given(widget, BeautifulSoup(html, "html.parser"))
+
+    examples = given("qa-span-explorer", "<div>Question: Why not?</div>")["examples"]
+    assert len(examples) == live_places.FURTHER and all(row["question"] != "Why not?" for row in examples)
+    asked = "<div>Question: Why?</div>"
+    for widget, html in (("qa-ask-box", asked), ("qa-offset-explorer", asked[:5]), ("qa-window-explorer", "<p>So</p>")):
+        with pytest.raises(ValueError, match=f"after the widget {widget} shows no question or no text"):
+            given(widget, html)
+    text = '<div class="qa-text">a <mark>b </mark><mark>c</mark> d</div>'
+    assert given("qa-label-stepper", asked + text)["examples"][0]["answer"] == [2, 5]
+
+
+def test_the_bridge_of_the_first_page_is_that_of_the_tour(site):
+    cells = nbformat.read(NOTEBOOKS / "00_tour.ipynb", as_version=4).cells
+    source = next(cell.source for cell in cells if cell.source.startswith("document = ("))
+    assert ast.literal_eval(ast.parse(source).body[0].value) == live_places.CONTEXT
+    given = json.loads(site[1]["index.html"].find(id="live")["data-given"])
+    assert given["context"] == live_places.CONTEXT and {"02", "03", "05", "08"} <= set(given["lessons"])
+
+
+def test_pages_load_what_their_widgets_need_and_no_more_than_four_megabytes(site):
+    folder, pages = site
+    for name, page in pages.items():
+        loaded = [tag["src"] for tag in page.select('script[src^="live/"]')]
+        assert bool(loaded) == bool(page.select("[data-live]")) == bool(page.select('link[href="live/live.css"]')), name
+        if not loaded:
+            continue
+        assert loaded[: len(build.LIVE_SCRIPTS)] == [f"live/{script}" for script in build.LIVE_SCRIPTS]
+        needs_model = page.find(attrs={"data-live": ["qa-ask-box", "qa-span-explorer"]})
+        later = ["vocabulary-mini-bert-qa.js", "weights.js"] if needs_model else ["vocabulary-mini-bert.js"]
+        files = [*loaded, "live/live.css", *(f"live/{file}" for file in later)]
+        assert sum((folder / file).stat().st_size for file in files) <= export_model.LIMIT, name
+    told = (folder / "live" / "model.js").read_text()
+    weighs = sum((folder / "live" / f"{file}.js").stat().st_size for file in ("weights", "vocabulary-mini-bert-qa"))
+    assert f'"bytes":{weighs}' in told and '"name":"mini-bert-qa"' in told and '"own":false' in told
 
 
 def test_lessons_end_with_the_sources_that_they_cite(site):
@@ -337,6 +405,17 @@ def test_each_lessons_questions_are_on_its_page_and_lead_to_what_dispels_a_misco
             for item in shown.find_all("li"):
                 link = item.select_one(".misconception a")
                 assert item["data-right"] == "1" or re.match(r"\d\d_\w+\.html", link["href"])
+
+
+def test_the_guide_counts_the_questions_and_has_every_misconception_word_for_word():
+    guide = (NOTEBOOKS / "TEACHING.md").read_text(encoding="utf-8")
+    section = re.search(r"(?ms)^## Self-check questions\n(.*?)^## ", guide)[1]
+    told = {number: int(count) for count, number in re.findall(r"(\d) in\s+(?:lesson )?(\d\d)\b", section)}
+    asked = self_check.load(NOTEBOOKS / "self_check.yaml")
+    assert told == {lesson[:2]: len(questions) for lesson, questions in asked.items()}
+    for lesson, questions in asked.items():
+        for choice in (choice for question in questions for choice in question.choices if not choice.right):
+            assert f"| “{choice.misconception}” |" in guide, f"{lesson}: {choice.misconception}"
 
 
 QUESTION = {

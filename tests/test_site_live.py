@@ -7,13 +7,18 @@ import shutil
 import subprocess
 from pathlib import Path
 
+import build_site
 import export_model
 import golden
+import live_places
 import numpy as np
 import pytest
 import torch
 
 import qa_helpers as qa
+from qa_helpers import training
+from qa_helpers.classroom import render
+from qa_helpers.figures import colours
 
 ROOT = Path(__file__).resolve().parent.parent
 SCRIPTS = ROOT / "tools" / "site" / "live"
@@ -95,10 +100,104 @@ def test_what_pages_call(node, exported, fixtures):
 
 
 def test_the_added_weight_of_a_page(exported):
-    scripts = sum((SCRIPTS / name).stat().st_size for name in export_model.ENGINE)
-    vocabulary, weights = sorted(exported[1].values())
-    assert scripts < 50_000 and vocabulary < 100_000
-    assert scripts + vocabulary + weights < export_model.LIMIT
+    """Of the largest page: the engine, the model, and the widgets of every lesson at once."""
+    engine = sum((SCRIPTS / name).stat().st_size for name in export_model.ENGINE)
+    widgets = sum(path.stat().st_size for path in SCRIPTS.iterdir() if path.name not in export_model.ENGINE)
+    model, vocabulary, weights = sorted(exported[1].values())
+    assert engine < 50_000 and vocabulary < 100_000
+    ask = sum((SCRIPTS / name).stat().st_size for name in ("ui.js", "live.css", *live_places.SCRIPTS["qa-ask-box"]))
+    assert engine + ask < export_model.CODE and widgets < export_model.CODE
+    assert export_model.CODE + model + vocabulary + weights < export_model.LIMIT
+
+
+@pytest.fixture(scope="module")
+def own(tmp_path_factory):
+    """A student's checkpoint: the course's small BERT with a head, saved as training saves it. (Untrained is enough here.)"""
+    folder = tmp_path_factory.mktemp("runs") / "first"
+    training.save_model(qa.load_model("mini-bert"), qa.load_tokenizer("mini-bert"), folder)
+    return folder
+
+
+@pytest.mark.parametrize("model", ["shipped", "own"])
+def test_which_words_mattered(node, exported, own, tmp_path, model):
+    """Losses of an answer's score, with the words masked here by the package; and a model of one's own."""
+    folder, checkpoint = exported[0], export_model.MODEL
+    if model == "own":
+        folder, checkpoint = tmp_path, own
+        export_model.export(folder, own)
+    texts = ["it's", "a\"b'", "tab\t\u200d", "e\u0301 \U0001f600", "\x85", "\\"]
+    given = {"question": live_places.QUESTIONS[0], "context": live_places.CONTEXT, "texts": texts}
+    command = [node, CHECKS / "widgets.js", SCRIPTS, folder]
+    done = subprocess.run(
+        command, input=json.dumps(given), capture_output=True, text=True, encoding="utf-8", timeout=300
+    )
+    assert done.returncode == 0, done.stderr
+    found = json.loads(done.stdout)
+    tokenizer, network = (
+        qa.load_tokenizer(checkpoint),
+        export_model.as_stored(qa.load_model(checkpoint)).double().eval(),
+    )
+    best, encoded = found["answer"], tokenizer(given["question"], given["context"], return_offsets_mapping=True)
+    assert best["answer"] == given["context"][best["start"] : best["end"]]
+
+    def score(ids):
+        types = torch.tensor([encoded["token_type_ids"]])
+        with torch.no_grad():
+            logits = network(input_ids=torch.tensor([ids]), token_type_ids=types)
+        return float(logits.start_logits[0, best["first"]] + logits.end_logits[0, best["last"]])
+
+    whole = score(encoded["input_ids"])
+    assert len(found["losses"]) == found["words"] > 40
+    for word in [*found["losses"][:4], found["losses"][-1]]:
+        first, beyond = word["tokens"]
+        assert (
+            encoded["offset_mapping"][first][0] == word["start"]
+            and encoded["offset_mapping"][beyond - 1][1] == word["end"]
+        )
+        ids = [tokenizer.mask_token_id if first <= k < beyond else one for k, one in enumerate(encoded["input_ids"])]
+        assert word["loss"] == pytest.approx(whole - score(ids), abs=1e-3)
+        assert word["end"] <= best["start"] or best["end"] <= word["start"]
+    assert found["told"] == [[k + 1, found["words"]] for k in range(found["words"])]
+    assert found["given"] == "AbortError" and "shorten it to 120 words" in found["tooLong"]
+    assert found["repr"] == [repr(text) for text in texts]
+    assert ("Your own model answers here: first," in found["whoAnswers"]) == (model == "own")
+    states = [window["state"] for window in found["states"]]
+    assert len(states) == 3 and {"whole", "absent"} <= set(states) and found["none"] == "none"
+    if model == "shipped":
+        assert max(found["losses"], key=lambda word: word["loss"])["loss"] > 1
+        assert found["losses"][0]["start"] > best["start"] - 20, "those next to the answer come first"
+
+
+def large(tmp_path):
+    from transformers import BertConfig, BertForQuestionAnswering
+
+    size = {"vocab_size": len(qa.load_tokenizer("mini-bert")), "hidden_size": 256, "intermediate_size": 1024}
+    network = BertForQuestionAnswering(BertConfig(**size, num_hidden_layers=6, num_attention_heads=4))
+    training.save_model(network, qa.load_tokenizer("mini-bert"), tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("make", "message"),
+    [
+        (large, r"million weights, and a page loads at most 4 MB, .*; fine-tune the course's small BERT"),
+        (
+            lambda folder: training.save_model(
+                qa.load_model("mini-roberta"), qa.load_tokenizer("mini-roberta"), folder
+            ),
+            "computes a BERT with GELU, not a roberta with gelu; fine-tune the course's small BERT instead: qa-helpers train",
+        ),
+    ],
+)
+def test_a_model_that_a_page_cannot_hold_is_refused_with_a_remedy(tmp_path, make, message):
+    make(tmp_path / "run")
+    with pytest.raises(ValueError, match=message):
+        build_site.build(tmp_path / "site", model=tmp_path / "run")
+    assert not (tmp_path / "site").exists(), "nothing was replaced"
+
+
+def test_a_model_that_is_not_there_is_refused(tmp_path):
+    with pytest.raises(ValueError, match="runs/second is not a folder.*qa-helpers train --checkpoint mini-bert"):
+        build_site.build(tmp_path / "site", model="runs/second")
 
 
 def test_few_bits_change_little():
@@ -137,14 +236,26 @@ def test_two_letters_hold_13_bits_and_need_no_escape():
     assert first * 91 + second == 2**12, "a single bit is the highest of its 13"
 
 
-@pytest.mark.parametrize("name", export_model.ENGINE)
+@pytest.mark.parametrize("name", sorted(path.name for path in SCRIPTS.glob("*.js")))
 def test_the_engine_fetches_nothing_and_writes_no_markup(name):
     code = (SCRIPTS / name).read_text(encoding="utf-8")
     forbidden = (
         r"\b(fetch\(|XMLHttpRequest|importScripts|eval\(|new Function|innerHTML|document\.write|https?:|import )"
     )
     lines = [line for line in code.splitlines() if not line.lstrip().startswith(("//", "*"))]
-    assert not re.search(forbidden, "\n".join(lines))
+    code = "\n".join(lines).replace(
+        '"http://www.w3.org/2000/svg"', ""
+    )  # the name of SVG's elements, which nobody fetches
+    assert not re.search(forbidden, code)
+
+
+def test_the_colours_of_the_widgets_are_those_of_the_figures():
+    styles = (SCRIPTS / "live.css").read_text(encoding="utf-8")
+    told = dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", styles))
+    names = {"answer-edge": "ANSWER_EDGE", "asked": "QUESTION"}
+    assert told == {name: getattr(colours, names.get(name, name.upper())).lower() for name in told} and len(told) == 10
+    shares = dict(re.findall(r"--(faint|clear): (\d+)%", styles))
+    assert shares == {"faint": f"{100 * render.FAINT:.0f}", "clear": f"{100 * render.CLEAR:.0f}"}
 
 
 def test_the_encoder_has_the_functions_of_lesson_05_under_their_names():

@@ -33,6 +33,36 @@ def browser():
 
 
 @pytest.fixture(scope="session")
+def built(browser, tmp_path_factory) -> tuple[Path, list]:
+    """The site in a folder, without PDFs, and its pages."""
+    import build_site
+
+    folder = tmp_path_factory.mktemp("site") / "site"
+    return folder, build_site.build(folder)
+
+
+@pytest.fixture(scope="session")
+def site(built) -> Path:
+    return built[0]
+
+
+@pytest.fixture
+def tab(browser):
+    """A page in a fresh, offline context; it must not have made an error in the end, nor asked for anything elsewhere."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light", offline=True)
+    made, errors, requests = context.new_page(), [], []
+    made.set_default_timeout(120_000)  # a machine that does other work as well may be slow
+    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
+    made.on("pageerror", lambda error: errors.append(str(error)))
+    made.expected = []  # parts of messages that a test provokes
+    made.on("request", lambda request: requests.append(request.url))
+    yield made
+    context.close()
+    assert [error for error in errors if not any(part in error for part in made.expected)] == []
+    assert {url.split(":")[0] for url in requests} <= {"file", "data", "blob"}, "the site asks for something elsewhere"
+
+
+@pytest.fixture(scope="session")
 def lab(browser, tmp_path_factory):
     running = Lab(tmp_path_factory.mktemp("lab"))
     try:

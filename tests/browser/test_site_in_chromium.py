@@ -6,39 +6,10 @@ from pathlib import Path
 
 import build_site as build
 import pytest
+from contrast import FAINT
 
 PHONE, DESKTOP = (390, 800), (1280, 900)
 WIDE = (1440, 900)
-
-# Texts whose contrast with what lies behind them is below WCAG's AA: 4.5, or 3 where the letters are large.
-FAINT = """() => {
-  const parse = (text) => { const n = text.match(/[\\d.]+/g).map(Number); return [n[0], n[1], n[2], n.length > 3 ? n[3] : 1]; };
-  const over = (a, b) => [0, 1, 2].map((k) => a[k] * a[3] + b[k] * (1 - a[3])).concat(1);
-  const light = (c) => [0, 1, 2].map((k) => { const v = c[k] / 255; return v <= 0.03928 ? v / 12.92 : ((v + 0.055) / 1.055) ** 2.4; })
-    .reduce((sum, v, k) => sum + v * [0.2126, 0.7152, 0.0722][k], 0);
-  const grounds = new Map();
-  const behind = (element) => {
-    if (!element) return [255, 255, 255, 1];
-    if (!grounds.has(element)) grounds.set(element, over(parse(getComputedStyle(element).backgroundColor), behind(element.parentElement)));
-    return grounds.get(element);
-  };
-  const faint = new Map();
-  const walker = document.createTreeWalker(document.body, NodeFilter.SHOW_TEXT);
-  let node, seen = 0;
-  while ((node = walker.nextNode())) {
-    const element = node.parentElement;
-    if (!node.data.trim() || element.closest("script, style, svg, .skip, .unseen, .copy") || !element.getClientRects().length) continue;
-    const style = getComputedStyle(element);
-    if (style.visibility === "hidden") continue;
-    seen += 1;
-    const ground = behind(element), text = over(parse(style.color), ground);
-    const [high, low] = [light(text), light(ground)].sort((a, b) => b - a);
-    const ratio = (high + 0.05) / (low + 0.05), size = parseFloat(style.fontSize);
-    const large = size >= 24 || (size >= 18.66 && Number(style.fontWeight) >= 700);
-    if (ratio < (large ? 3 : 4.5)) faint.set(`${element.tagName}.${element.className} ${style.color} on ${ground.map(Math.round)}`, `${ratio.toFixed(2)} "${node.data.trim().slice(0, 30)}"`);
-  }
-  return { seen, faint: Object.fromEntries(faint) };
-}"""
 
 # Code and printed text that is wider than its box, and that no scroll bar leads to.
 CUT = """() => [...document.querySelectorAll("main pre, main .row")].filter((box) => box.scrollWidth > box.clientWidth + 1
@@ -46,55 +17,9 @@ CUT = """() => [...document.querySelectorAll("main pre, main .row")].filter((box
 
 
 @pytest.fixture(scope="module")
-def browser():
-    from playwright.sync_api import sync_playwright
-
-    program = build.find_chromium()
-    if program is None:
-        pytest.skip("Chromium is not here: install it (Debian: apt-get install chromium) to look at the site")
-    with sync_playwright() as playwright:
-        started = playwright.chromium.launch(executable_path=program)
-        yield started
-        started.close()
-
-
-@pytest.fixture(scope="module")
-def built(browser, tmp_path_factory) -> tuple[Path, list[build.Page]]:
-    folder = tmp_path_factory.mktemp("site") / "site"
-    return folder, build.build(folder)
-
-
-@pytest.fixture(scope="module")
-def site(built) -> Path:
-    return built[0]
-
-
-@pytest.fixture(scope="module")
 def names(built) -> list[str]:
     """All pages but those that only lead to another."""
     return sorted(page.name for page in built[1])
-
-
-@pytest.fixture
-def tab(browser):
-    """A page in a fresh, offline context; it must not have made an error in the end, nor asked for anything elsewhere."""
-    context = browser.new_context(viewport={"width": 1280, "height": 900}, color_scheme="light", offline=True)
-    made, errors, requests = context.new_page(), [], []
-    made.set_default_timeout(120_000)  # a machine that does other work as well may be slow
-    made.on("console", lambda message: errors.append(message.text) if message.type == "error" else None)
-    made.on("pageerror", lambda error: errors.append(str(error)))
-    made.on("request", lambda request: requests.append(request.url))
-    yield made
-    context.close()
-    assert errors == []
-    assert {url.split(":")[0] for url in requests} <= {"file", "data"}, "the site asks for something elsewhere"
-
-
-@pytest.fixture(scope="module")
-def pictures() -> Path:
-    folder = build.ROOT / "build" / "screenshots"
-    folder.mkdir(parents=True, exist_ok=True)
-    return folder
 
 
 def test_every_page_fits_is_readable_and_makes_no_error(tab, site, names, pictures):
@@ -149,6 +74,10 @@ def test_a_page_without_scripts_has_everything_to_read(browser, site):
     context = browser.new_context(java_script_enabled=False, viewport={"width": 390, "height": 800})
     page = context.new_page()
     page.goto((site / "03_stride_windows.html").as_uri())
+    assert page.get_by_text(
+        "This widget works in JupyterLab, and in this page where JavaScript is allowed"
+    ).is_visible()
+    assert page.locator(".live").is_hidden()
     assert page.get_by_role("button").count() == 0 and not page.get_by_role("searchbox").is_visible()
     page.locator("a.term").first.focus()
     assert page.locator(".tip").first.is_visible()

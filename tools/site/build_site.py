@@ -1,6 +1,6 @@
 """Build the course as a static site: `make site` → dist/site/index.html, and PDFs of its pages where Chromium is installed.
 
-    python tools/site/build_site.py [--output-dir dist/site] [--no-pdf]
+    python tools/site/build_site.py [--output-dir dist/site] [--no-pdf] [--model runs/first]
 
 Nothing is executed: the site shows the notebooks as they are stored. It needs no server and no network, neither to be
 built nor to be read. (Jupyter Book 2 would bring a theme with more comfort, but fetches it over the network at each build.)
@@ -11,6 +11,7 @@ built nor to be read. (Jupyter Book 2 would bring a theme with more comfort, but
 | notebook_html.py, formulas.py | cells → HTML, numbered figures |
 | reading_aids.py, bibliography.py | glossary words and citations that explain themselves |
 | self_check.py, self_check.js | the questions of notebooks/self_check.yaml |
+| live_places.py, live/, export_model.py | the widgets that work in the pages, and the model that answers there |
 | home.py, card.py | the first page; the picture that links to the site show |
 | page.html, redirect.html, style.css, theme.js, site.js | what is around the content |
 """
@@ -31,12 +32,14 @@ ROOT = HERE.parents[1]
 sys.path[:0] = [str(ROOT), str(HERE.parent), str(HERE)]
 
 import card  # noqa: E402
+import export_model  # noqa: E402
 import home  # noqa: E402
+import live_places  # noqa: E402
 import reading_aids  # noqa: E402
 import self_check  # noqa: E402
 from bibliography import is_cited, plain  # noqa: E402
 from lab import find_chromium  # noqa: E402
-from notebook_html import add_live_places, number_figures  # noqa: E402
+from notebook_html import number_figures  # noqa: E402
 from pages import (  # noqa: E402
     HOME,
     Page,
@@ -56,12 +59,17 @@ MOVED = {
     "08_bert_and_friends": "09_bert_and_friends",
     "09_your_own_documents": "10_your_own_documents",
 }
-# The scripts of tools/site/live, in their order, for pages that have a place for a live twin. (There are none yet.)
-LIVE_SCRIPTS: tuple[str, ...] = ()
+# The scripts in live/, in their order, of every page that has a live widget; those of its widgets come after them.
+VOCABULARIES = ("mini-bert",)  # of the widgets that need no model
+LIVE_SCRIPTS = ("model.js", *export_model.ENGINE, "ui.js")
 
 
 def build(
-    output: Path, notebooks: Path = ROOT / "notebooks", repository: str | None = None, pdf: bool = True
+    output: Path,
+    notebooks: Path = ROOT / "notebooks",
+    repository: str | None = None,
+    pdf: bool = True,
+    model: str | Path = export_model.MODEL,
 ) -> list[Page]:
     """Write the site into ``output`` (replaced) and return its pages.
 
@@ -69,10 +77,15 @@ def build(
         repository: owner and name on GitHub, for links that open a page's notebook elsewhere; None takes it from
             pyproject.toml, and where that has none, there are no such links.
         pdf: whether the pages link to their PDFs (see :func:`print_pdfs`).
+        model: the model that answers in the pages: a folder with a small fine-tuned BERT, instead of the course's own.
 
     Raises:
-        ValueError: a figure without a caption, a notebook without outputs or title, or a link that leads nowhere.
+        ValueError: a figure without a caption, a notebook without outputs or title, a link that leads nowhere, or a model
+            that cannot answer in a page.
     """
+    if model != export_model.MODEL and not Path(model).is_dir():
+        raise ValueError(f"{model} is not a folder with a fine-tuned model; {export_model.REMEDY}")
+    export_model.scripts(str(model), VOCABULARIES)  # complains before anything is replaced
     repository = known_repository() if repository is None else repository
     if output.exists():
         shutil.rmtree(output)
@@ -98,7 +111,7 @@ def build(
     for page in lessons:
         page.description = describe(page)
         number_figures(page.body, int(page.name[:2]))
-        add_live_places(page.body)
+        live_places.add(page.body, home.lesson_addresses(lessons))
         home.inline_pipeline(page.body, notebooks / "images")
     index = [
         entry for page in pages if not page.spoiler for entry in search_entries(page)
@@ -110,7 +123,7 @@ def build(
     front.description = home.summary(len(lessons))
     settle_links(front, by_source)
     write_pages(output, front, pages, repository)
-    write_assets(output, index, front.description)
+    write_assets(output, index, front.description, model)
     return [front, *pages]
 
 
@@ -226,7 +239,7 @@ def write_pages(output: Path, front: Page, pages: list[Page], repository: str) -
             content=str(page.body),
             address=site_address(repository),
             card_alt=card.ALT,
-            scripts=LIVE_SCRIPTS if page.live else (),
+            scripts=[*LIVE_SCRIPTS, *live_places.scripts_of(page.body)] if page.live else (),
         )
         (output / page.name).write_text(html, encoding="utf-8")
     names = {page.name: page for page in pages}
@@ -248,10 +261,12 @@ def site_address(repository: str) -> str:
     )
 
 
-def write_assets(output: Path, index: list[dict[str, str]], subtitle: str) -> None:
-    """Style, scripts, the index of the search, and the card."""
+def write_assets(output: Path, index: list[dict[str, str]], subtitle: str, model: str | Path) -> None:
+    """Style, scripts, the live widgets and their model, the index of the search, and the card."""
     for name in ("style.css", "theme.js", "site.js", "self_check.js"):
         shutil.copy(HERE / name, output / name)
+    shutil.copytree(HERE / "live", output / "live")
+    export_model.export(output / "live", model, VOCABULARIES)
     # A script, not JSON: a page that is opened from a folder may not fetch anything.
     index_text = json.dumps(index, ensure_ascii=False, separators=(",", ":"))
     (output / "search-index.js").write_text(f"window.searchIndex = {index_text};\n", encoding="utf-8")
@@ -296,9 +311,15 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--output-dir", type=Path, default=ROOT / "dist" / "site")
     parser.add_argument("--no-pdf", action="store_true")
+    parser.add_argument(
+        "--model", default=export_model.MODEL, help="a folder with a small fine-tuned BERT that answers in the pages"
+    )
     options = parser.parse_args()
     pdf = not options.no_pdf and find_chromium() is not None  # no link to what will not be there
-    pages = build(options.output_dir, pdf=pdf)
+    try:
+        pages = build(options.output_dir, pdf=pdf, model=options.model)
+    except ValueError as error:
+        sys.exit(str(error))
     printed = print_pdfs(options.output_dir, pages) if pdf else 0
     told = f"{printed} PDFs" if printed else "no PDFs" + ("" if options.no_pdf else " (Chromium was not found)")
     print(f"{len(pages)} pages and {told} in {options.output_dir.name}/: open {HOME}")

@@ -14,6 +14,7 @@ import copy
 import json
 import sys
 from collections.abc import Iterable
+from functools import cache
 from pathlib import Path
 
 import numpy as np
@@ -24,9 +25,12 @@ sys.path.insert(0, str(Path(__file__).resolve().parents[2]))
 import qa_helpers as qa
 
 MODEL = "mini-bert-qa"
+OWN = "own-model"  # what the page calls a model that does not come with the course
 ENGINE = ("text.js", "tokenize.js", "windows.js", "encoder.js", "decode.js", "ask.js")  # in the order of loading
 LETTERS = bytes(code for code in range(ord("#"), ord("~") + 1) if code != ord("\\"))  # 91, and two hold 13 bits
 LIMIT = 4_000_000  # bytes that the live part may add to a page
+CODE = 90_000  # of them, at most, for the scripts and styles of the widgets
+REMEDY = "fine-tune the course's small BERT instead: qa-helpers train --checkpoint mini-bert --output-dir runs/first"
 # The parts of the tokenizer that tokenize.js does the same way.
 EXPECTED = {
     "normalizer": {
@@ -47,28 +51,57 @@ CONFIG = (
 )
 
 
-def export(folder: Path, checkpoint: str = MODEL, vocabularies: Iterable[str] = ()) -> dict[str, int]:
+def export(folder: Path, checkpoint: str | Path = MODEL, vocabularies: Iterable[str] = ()) -> dict[str, int]:
     """Write the scripts with the weights and vocabularies.
 
     Args:
         folder: where they go, beside the scripts of ``tools/site/live``.
-        checkpoint: the model that answers.
+        checkpoint: the model that answers: a name of the course's, or a folder with a fine-tuned model.
         vocabularies: further BERT tokenizers to write, by their checkpoints' names.
 
     Returns:
         File name → bytes.
+
+    Raises:
+        ValueError: as in :func:`scripts`.
     """
     folder.mkdir(parents=True, exist_ok=True)
-    files = {
-        f"vocabulary-{Path(name).name}.js": script(
-            f'(extractiveQA.vocabularies ??= {{}})["{Path(name).name}"]', content
-        )
-        for name, content in {name: vocabulary(name) for name in [checkpoint, *vocabularies]}.items()
-    }
-    files["weights.js"] = script("extractiveQA.weights", weights(qa.load_model(checkpoint, needs_head=True)))
+    files = scripts(str(checkpoint), tuple(vocabularies))
     for name, text in files.items():
         (folder / name).write_text(text, encoding="ascii")
     return {name: len(text) for name, text in files.items()}
+
+
+@cache
+def scripts(checkpoint: str, vocabularies: tuple[str, ...]) -> dict[str, str]:
+    """The scripts' texts by their files' names.
+
+    Raises:
+        ValueError: the checkpoint is not a BERT with a trained head and a cased tokenizer, or is too large for a page; the
+            message says what to do.
+    """
+    name = OWN if Path(checkpoint).is_dir() else checkpoint
+    model = qa.load_model(checkpoint, needs_head=True)
+    parameters = sum(values.numel() for values in model.parameters())
+    if model.config.model_type == "bert" and parameters * 8 * 2 / 13 > LIMIT:  # 8 bits each, 13 bits in two letters
+        raise ValueError(
+            f"{checkpoint} has {parameters / 1e6:.0f} million weights, and a page loads at most {LIMIT / 1e6:.0f} MB, which "
+            f"holds {LIMIT * 13 / 16 / 1e6:.1f} million; {REMEDY}"
+        )
+    files = {"weights.js": script("extractiveQA.weights", weights(model))}
+    for key, source in {name: checkpoint, **dict(zip(vocabularies, vocabularies))}.items():
+        content = vocabulary(source)
+        if key == name:
+            content["longest_window"] = min(content["longest_window"], model.config.max_position_embeddings)
+        files[f"vocabulary-{key}.js"] = script(f'(extractiveQA.vocabularies ??= {{}})["{key}"]', content)
+    size = sum(len(files[file]) for file in ("weights.js", f"vocabulary-{name}.js"))
+    if size + CODE > LIMIT:
+        raise ValueError(
+            f"{checkpoint} takes {size / 1e6:.2f} MB, and a page loads at most {LIMIT / 1e6:.0f}; {REMEDY}"
+        )
+    told = {"name": name, "title": Path(checkpoint).resolve().name if name == OWN else name, "parameters": parameters}
+    files["model.js"] = script("extractiveQA.model", told | {"bytes": size, "own": name == OWN})
+    return files
 
 
 def script(target: str, content: dict) -> str:
@@ -90,7 +123,9 @@ def vocabulary(checkpoint: str) -> dict:
     backend = json.loads(tokenizer.backend_tokenizer.to_str())
     model = backend["model"]
     if model["type"] != "WordPiece" or any(backend[part] != wanted for part, wanted in EXPECTED.items()):
-        raise ValueError(f"{checkpoint}: the live pages cut texts as BERT's cased tokenizer does, and no other way")
+        raise ValueError(
+            f"{checkpoint}: the live pages cut texts as BERT's cased tokenizer does, and no other way; {REMEDY}"
+        )
     tokens = sorted(model["vocab"], key=model["vocab"].get)
     if [model["vocab"][token] for token in tokens] != list(range(len(tokens))):
         raise ValueError(f"{checkpoint}: the ids of the vocabulary have gaps")
@@ -147,7 +182,9 @@ def weights(model) -> dict:
     """The content of ``weights.js``: the configuration, a list of tensors, and their numbers as letters."""
     config = model.config
     if config.model_type != "bert" or config.hidden_act != "gelu":
-        raise ValueError(f"encoder.js computes a BERT with GELU, not a {config.model_type} with {config.hidden_act}")
+        raise ValueError(
+            f"encoder.js computes a BERT with GELU, not a {config.model_type} with {getattr(config, 'hidden_act', 'another function')}; {REMEDY}"
+        )
     tensors, bits = [], []
     for name, values in model.named_parameters():
         bits_each, group = precision(name, values)

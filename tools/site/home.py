@@ -1,10 +1,12 @@
 """The first page: what the course is, the picture of the pipeline, the way through the lessons, and how to run them."""
 
+import json
 import re
 from dataclasses import dataclass
 from html import escape
 from pathlib import Path
 
+import live_places
 from bs4 import BeautifulSoup, Tag
 
 TITLE = "Extractive QA in notebooks"
@@ -82,7 +84,7 @@ def body(lessons: list, pages: list, rows: dict[str, Row], pipeline: str, reposi
         f'<p class="lead">{summary(len(lessons))} Every step is shown, run and checked: offsets, stride windows, labels, '
         "the model's head, training, decoding, EM and F1.</p>"
         f"{_demonstration(lessons)}"
-        '<section id="live" class="live" hidden></section>'
+        f"{_live(lessons)}"
         f"{_picture(pipeline)}"
         f"{_way(lessons, pages, rows, pdf)}"
         f"{_running(repository)}"
@@ -104,6 +106,18 @@ def _demonstration(lessons: list) -> str:
         "<p><b>Answer</b> characters 14 to 24 of the text</p></div>"
         f"{begin}"
     )
+
+
+def _live(lessons: list) -> str:
+    """The place of the box that asks the model; without scripts, nothing."""
+    content = live_places.bridge(lesson_addresses(lessons)) | {"title": live_places.TITLE, "allowNone": True}
+    given = escape(json.dumps(content, ensure_ascii=False))
+    return f'<section id="live" class="live qa-ask-box" data-live="qa-ask-box" data-given="{given}" hidden></section>'
+
+
+def lesson_addresses(lessons: list) -> dict[str, str]:
+    """Number of each lesson, such as "02" → its page."""
+    return {lesson.source.stem[:2]: lesson.name for lesson in lessons}
 
 
 def _picture(pipeline: str) -> str:

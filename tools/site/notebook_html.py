@@ -1,7 +1,6 @@
 """A notebook's cells as HTML: text, code in rows that can be wrapped, outputs, and numbered figures.
 
-Images are returned beside the HTML, to be written into files. A widget leaves a remark, and a place for its live twin after
-the picture that shows it.
+Images are returned beside the HTML, to be written into files. A widget leaves a remark; live_places.py adds the widget's twin.
 """
 
 import base64
@@ -11,6 +10,7 @@ from html import escape, unescape
 
 from bs4 import BeautifulSoup, Tag
 from formulas import with_mathml
+from live_places import SCRIPTS
 from nbconvert.filters import ansi2html
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 from pygments import highlight
@@ -20,6 +20,10 @@ from pygments.util import ClassNotFound
 
 WIDGET = "application/vnd.jupyter.widget-view+json"
 WIDGET_REMARK = "This widget works in JupyterLab only. The picture that follows shows what it looks like."
+LIVE_REMARK = (
+    "This widget works in JupyterLab, and in this page where JavaScript is allowed. The picture that follows shows what it "
+    "looks like."
+)
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\([^)]*\)(?: · )?")
 CAPTION = re.compile(r"\*Figure: (.+?)\*(?:\s|$)", re.S)
 CODE_BLOCK = re.compile(r'<div class="highlight[^"]*"><pre[^>]*>(?:<span></span>)?(.*?)</pre>\s*</div>', re.S)
@@ -128,25 +132,15 @@ def plain_html(text: str, kind: str) -> str:
 def widget_html(said: str) -> str:
     """The remark in a widget's place. A progress bar, which is none of the course's widgets, leaves nothing."""
     found = re.match(r"(\w+): a widget", said)
-    return f'<p class="remark" data-widget="{css_class(found[1])}">{WIDGET_REMARK}</p>\n' if found else ""
+    if not found:
+        return ""
+    name = css_class(found[1])
+    return f'<p class="remark" data-widget="{name}">{LIVE_REMARK if name in SCRIPTS else WIDGET_REMARK}</p>\n'
 
 
 def css_class(widget: str) -> str:
     """The CSS class of one of the course's widgets: ``OffsetExplorer`` → ``qa-offset-explorer``."""
     return "qa" + re.sub(r"[A-Z]", lambda letter: f"-{letter[0].lower()}", widget)
-
-
-def add_live_places(tree: BeautifulSoup) -> None:
-    """After the static twin of each widget, an empty place with the widget's CSS class for a twin that works in the page.
-
-    It is hidden until a script fills it (see tools/site/live), and a page without that script loses nothing.
-    """
-    for remark in tree.select(".remark[data-widget]"):
-        twin = remark.find_next(class_="qa-view")
-        if twin is not None:
-            box = twin.find_parent("figure") or twin.find_parent(class_="output")
-            attributes = {"class": f"live {remark['data-widget']}", "data-live": remark["data-widget"], "hidden": ""}
-            box.insert_after(tree.new_tag("div", attrs=attributes))
 
 
 def number_figures(tree: BeautifulSoup, lesson: int) -> None:

@@ -33,7 +33,7 @@ class Page:
 
     @property
     def live(self) -> bool:
-        return self.body.find(class_="live") is not None
+        return self.body.find(attrs={"data-live": True}) is not None
 
 
 def notebook_page(path: Path, output: Path, spoiler: bool = False) -> Page:
@@ -42,7 +42,8 @@ def notebook_page(path: Path, output: Path, spoiler: bool = False) -> Page:
     for name, image in rendered.images.items():
         (output / "figures").mkdir(exist_ok=True)
         (output / "figures" / name).write_bytes(image)
-    tree = BeautifulSoup(rendered.html, "html.parser")
+    # Without the list, two spaces between two tokens of a view would become one.
+    tree = BeautifulSoup(rendered.html, "html.parser", preserve_whitespace_tags={"div", "pre", "textarea"})
     title = tree.find("h1")
     if title is None:
         raise ValueError(f"{path.name} has no title: its first cell begins with '# '")

@@ -20,6 +20,7 @@
 //   extractiveQA.windows(question, context, options)
 //                                               see cutWindows in windows.js. options.maxLength, options.stride (else
 //                                               those of qa.QuestionAnswerer), options.name
+//   extractiveQA.tokenId(token, options)        a token's id, or -1
 //   extractiveQA.cutting.labelWindows(windows, context, [start, end])    the labels [first, last], one per window
 //
 // And these compute, so they give promises (and start what `ready` starts):
@@ -45,7 +46,7 @@
 var extractiveQA = globalThis.extractiveQA || {};
 
 (() => {
-  const MODEL = "mini-bert-qa";
+  const MODEL = extractiveQA.model?.name ?? "mini-bert-qa"; // model.js says whether the page has another one
   // Found while the script runs: document.currentScript is empty later.
   const folder = globalThis.document?.currentScript ? new URL(".", document.currentScript.src).href : "";
 
@@ -156,6 +157,8 @@ var extractiveQA = globalThis.extractiveQA || {};
     return specials ? [tokenizer.cls, ...found, tokenizer.sep] : found;
   }
 
+  const tokenId = (token, { name } = {}) => tokenizerOf(name).vocabulary.tokens.indexOf(token);
+
   function windows(question, context, { name, maxLength, stride } = {}) {
     for (const [what, text] of Object.entries({ question, context })) {
       if (!extractiveQA.text.strip(text)) throw new Error(`the ${what} is empty; give some text`);
@@ -189,5 +192,5 @@ var extractiveQA = globalThis.extractiveQA || {};
     return { answer, start, end, score, answers, windows: own, logits: found };
   }
 
-  Object.assign(extractiveQA, { vocabularyReady, ready: () => ready(), tokens, windows, logits, ask });
+  Object.assign(extractiveQA, { vocabularyReady, ready: () => ready(), tokens, tokenId, windows, logits, ask });
 })();
