@@ -62,8 +62,7 @@ class QuestionAnswerer:
         """Answer one question or many.
 
         Args:
-            inputs: a dict with ``question`` and ``context``, several such dicts or a list of them; or two strings, a
-                question and a context. An iterator of dicts is read to its end.
+            inputs: a question and a context, or dicts with ``question`` and ``context``: one, several, a list or an iterator.
             question, context: instead of ``inputs``; lists are paired element by element; one context may serve many
                 questions.
             top_k: answers per question.
@@ -75,8 +74,7 @@ class QuestionAnswerer:
             handle_impossible_answer: let "no answer" (an empty string) compete with the spans.
             align_to_words: widen answers to whole words.
             batch_size: windows per batch in this call; None uses the answerer's own setting.
-            padding: accepted because the pipeline took it; it does not affect the answers, as batches are padded as
-                needed.
+            padding: accepted because the pipeline took it; batches are padded as needed.
 
         Returns:
             ``{"score", "start", "end", "answer"}``: characters [start, end) of the context; ``score``, the product of the
@@ -98,11 +96,8 @@ class QuestionAnswerer:
         max_length = max_seq_len or limit
         stride = min(max_length // 2, 128) if doc_stride is None else doc_stride
         if max_question_len is not None:
-            self._check_questions([question for question, _ in pairs], max_question_len)
-        rows = [
-            {"id": question[:40], "title": "", "question": question, "context": context, "answers": _UNKNOWN}
-            for question, context in pairs
-        ]
+            self._check_questions([q for q, _ in pairs], max_question_len)
+        rows = [{"id": q[:40], "title": "", "question": q, "context": c, "answers": _UNKNOWN} for q, c in pairs]
         features = make_features(rows, self.tokenizer, max_length, stride, labels=False, progress=False)
         starts, ends = predict_logits(self.model, features, batch_size or self.batch_size)
         offsets = list_column(features, "offset_mapping")

@@ -24,10 +24,9 @@ ASSETS = Path(str(files("qa_helpers"))) / "mini" / "assets"
 
 @dataclass(frozen=True)
 class Family:
-    """One family of encoders, with the small one that comes with the course and the real checkpoint to use instead.
+    """One family of encoders.
 
     Attributes:
-        name: the family's name, as in the course's text.
         model_type: ``config.model_type`` of its checkpoints.
         mini: the small encoder shipped with the course.
         hub: the checkpoint to use with a network and a GPU.
@@ -90,11 +89,7 @@ def shipped_checkpoints() -> list[str]:
 
 
 def family_of(checkpoint: str | Path = "mini-bert") -> Family | None:
-    """The family that a checkpoint's configuration names; None if it is none of the course's.
-
-    Raises:
-        ValueError: unknown checkpoint, or no network.
-    """
+    """The family that a checkpoint's configuration names; None if it is none of the course's."""
     return FAMILIES.get(load_config(checkpoint).model_type)
 
 
@@ -168,11 +163,7 @@ def _split_typed_special_tokens(tokenizer) -> None:
 
 
 def load_config(checkpoint: str | Path):
-    """A checkpoint's configuration.
-
-    Raises:
-        ValueError: unknown checkpoint, or no network.
-    """
+    """A checkpoint's configuration; a ValueError if the checkpoint is unknown or there is no network."""
     return _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, locate(checkpoint))
 
 

@@ -31,8 +31,7 @@ class FineTuneConfig:
     Attributes:
     """
 
-    # The optimizer (lesson 06 writes its loop with these; 07 has the accumulation).
-
+    # The optimizer's steps (lesson 06 writes its loop with these settings).
     epochs: float = setting(2.0, "Passes over the training windows.")
     max_steps: int | None = setting(None, "Stop after this many optimizer steps, whatever the number of epochs.")
     batch_size: int = setting(16, "Windows per batch on each device.")
@@ -128,7 +127,7 @@ class Course:
         return AMOUNTS[experiment][self.pace]
 
     def load_data(self):
-        """The examples: a DatasetDict with ``train`` and ``validation``."""
+        """What ``load_squad`` gives for the source."""
         from .data import load_squad
 
         return load_squad(self.source)
@@ -153,14 +152,7 @@ class Course:
         from .mini.comparison import known_scores
 
         known = known_scores(self)
-        if experiment is None:
-            return known
-        amount = self.amount(experiment)
-        rows = "all training examples" if amount.train_rows is None else f"{amount.train_rows:,} training examples"
-        length = f"{amount.max_steps:,} steps" if amount.max_steps else f"{amount.epochs:g} epochs"
-        if self.pace == "trial":
-            return f"{known}\nHere: a trial of {length}, too few to learn the task."
-        return f"{known}\nHere: {length} on {rows}."
+        return known if experiment is None else f"{known}\nHere: {self.amount(experiment).in_words(self.pace)}."
 
     def load_tokenizer(self):
         """The checkpoint's tokenizer."""

@@ -131,20 +131,16 @@ def decode_answers(
     null_threshold: float | None = None,
     align_to_words: bool = False,
 ) -> list[Prediction]:
-    """Turn logits into one answer per example: the best valid span of all its windows.
+    """Turn logits into one answer per example, in order: the best valid span of all its windows.
 
     Args:
         examples: the rows that ``features`` were made from, in the same order.
         features: what :func:`qa_helpers.make_features` returned (labels are not used).
         start_logits, end_logits: per feature (tokens,); rows padded on the right (features, sequence) will do, too.
-        n_best: candidates kept for each example.
-        max_answer_length: the longest answer, in tokens.
+        n_best, max_answer_length: candidates kept for each example, and the longest one in tokens.
         null_threshold: None always answers; with a number, the answer is "no answer" if ``null_score - score`` exceeds
             it (SQuAD 2.0; 0 is neutral, the best value is tuned on validation data).
         align_to_words: widen answers to whole words (see :func:`whole_words`), as transformers' pipeline did by default.
-
-    Returns:
-        One :class:`Prediction` per example, in order.
 
     Raises:
         ValueError: numbers of features and logits differ, logits are not finite, or an example has no feature.

@@ -78,9 +78,6 @@ def score(
         examples: rows with ``id`` and ``answers``. Answers that vanish in normalisation ("the", "?") are ignored, as in
             SQuAD 2.0's official script; for an example with no answers, "" is expected.
 
-    Returns:
-        :class:`Scores` in 0..100, with the split into answerable and unanswerable questions.
-
     Raises:
         ValueError: an example has no prediction, something is neither a prediction nor an answer, or there are no examples.
     """
@@ -117,7 +114,6 @@ def find_best_threshold(
 
     Args:
         predictions: what :func:`qa_helpers.decode_answers` returned for the examples, at any threshold.
-        examples: rows with ``id`` and ``answers``.
         by: "f1" or "exact_match".
 
     Returns:

@@ -42,11 +42,8 @@ class ExtractiveQA(nn.Module):
 
     @classmethod
     def from_library(cls, model: PreTrainedModel) -> "ExtractiveQA":
-        """Wrap the encoder and head of an ``AutoModelForQuestionAnswering`` in the lesson's class (shared weights).
-
-        Raises:
-            ValueError: the model does more than apply one linear layer ``qa_outputs`` to what its encoder returns.
-        """
+        """Wrap the encoder and head of an ``AutoModelForQuestionAnswering`` in the lesson's class (shared weights); a
+        ValueError if its head is more than one linear layer."""
         require_linear_head(model)
         dropout = model.dropout.p if isinstance(getattr(model, "dropout", None), nn.Dropout) else 0.0
         own = cls(model.base_model, dropout=dropout)
@@ -54,11 +51,8 @@ class ExtractiveQA(nn.Module):
         return own.train(model.training)
 
     def to_library(self) -> PreTrainedModel:
-        """The same encoder and head (shared weights) as transformers' own class, which knows how to save itself.
-
-        Raises:
-            ValueError: transformers' class for this encoder has another kind of head.
-        """
+        """The same encoder and head (shared weights) as transformers' own class, which knows how to save itself; a
+        ValueError if that class has another kind of head."""
         model = AutoModelForQuestionAnswering.from_config(self.config)
         require_linear_head(model)
         setattr(model, model.base_model_prefix, self.encoder)
@@ -81,8 +75,7 @@ class ExtractiveQA(nn.Module):
         """Start and end logits, and the loss where labels are given.
 
         Args:
-            input_ids, attention_mask, token_type_ids: (batch, sequence); leave out those that the encoder does not
-                take.
+            input_ids, attention_mask, token_type_ids: (batch, sequence); leave out those that the encoder does not take.
             start_positions, end_positions: (batch,) or (batch, 1) token indices.
 
         Returns:

@@ -43,12 +43,10 @@ class FineTuneResult:
     Attributes:
         model: the trained model, in evaluation mode (the same object that was passed in).
         history: one dict per log entry: ``step``, ``epoch``, ``seconds``, and ``loss`` (mean since the previous entry,
-            or since a resume), ``learning_rate``, ``grad_norm`` or ``exact_match``, ``f1``. Complete even after a
-            resume.
+            or since a resume), ``learning_rate``, ``grad_norm`` or ``exact_match``, ``f1``. Complete even after a resume.
         scores: EM and F1 on ``eval_examples`` after training; None if there were none.
-        steps: optimizer steps taken in total; ``features``: training windows.
-        seconds: training time, including evaluation but not the preparation of features; after a resume, the time up to
-            the checkpoint is included.
+        steps, features: optimizer steps taken in total, and training windows.
+        seconds: training time, with evaluation but without the preparation of features, also of the part before a resume.
         output_dir: where the model was saved, or None.
     """
 
@@ -77,12 +75,8 @@ def fine_tune(
             (``save_every``).
         tokenizer: the checkpoint's own, from :func:`qa_helpers.load_tokenizer` or transformers' ``AutoTokenizer``.
         train_examples, eval_examples: rows in the course's schema.
-        config: see :class:`FineTuneConfig`.
         callbacks: additional ``TrainerCallback`` objects. If one has a method ``on_history(rows, steps)``, it is called
             at each new row with the whole history so far and the number of steps of the whole run.
-
-    Returns:
-        :class:`FineTuneResult`.
 
     Raises:
         ValueError: bad examples or settings; an output folder that contains other work, a different unfinished run, or

@@ -26,6 +26,12 @@ class Amount:
     small_learning_rate: float = 1e-3
     save_every: int | None = None
 
+    def in_words(self, pace: str) -> str:
+        """How long the training is, for a lesson to print."""
+        rows = "all training examples" if self.train_rows is None else f"{self.train_rows:,} training examples"
+        length = f"{self.max_steps:,} steps" if self.max_steps else f"{self.epochs:g} epochs"
+        return f"a trial of {length}, too few to learn the task" if pace == "trial" else f"{length} on {rows}"
+
 
 # The published recipe for SQuAD 1.1 (run_qa.py of the transformers repository): EM 81.2 / F1 88.5 with bert-base-uncased.
 _RECIPE = Amount(epochs=2.0, batch_size=12, learning_rate=3e-5, evaluate_every="epoch", save_every=1000)
