@@ -37,7 +37,7 @@ ERROR_CLASSES = {
 def bootstrap_means(
     values: Sequence[float], samples: int = 2000, seed: int = 0, groups: Sequence | None = None
 ) -> np.ndarray:
-    """Means of samples drawn with replacement from the values: how the mean would vary with other examples (Efron 1979).
+    """Means of samples drawn with replacement from the values: how the mean would vary with others (Efron 1979).
 
     Args:
         values: (examples,), e.g. ``scores.per_example["f1"]``; for two systems, the difference example by example.
@@ -76,8 +76,8 @@ def bootstrap_interval(
     seed: int = 0,
     groups: Sequence | None = None,
 ) -> tuple[float, float]:
-    """The interval (low, high) that holds the middle ``confidence`` (between 0 and 1) of :func:`bootstrap_means`, in the
-    unit of the values: the "percentile" interval."""
+    """The interval (low, high) that holds the middle ``confidence`` (between 0 and 1) of :func:`bootstrap_means`, in
+    the unit of the values: the "percentile" interval."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
     tail = (1 - confidence) / 2
@@ -196,7 +196,7 @@ class Calibration:
 
     Attributes:
         counts: (bins,) predictions whose probability falls into each bin of equal width.
-        probability, right: (bins,) their mean probability and the share of them that is right; NaN where there are none.
+        probability, right: (bins,) their mean probability and the share that is right; NaN where there are none.
         error: expected calibration error: the mean of ``|right - probability|``, weighted by ``counts``, in 0..1.
     """
 

@@ -62,7 +62,7 @@ class QuestionAnswerer:
         """Answer one question or many.
 
         Args:
-            inputs: a question and a context, or dicts with ``question`` and ``context``: one, several, a list or an iterator.
+            inputs: a question and a context, or dicts that hold both: one, several, a list or an iterator of them.
             question, context: instead of ``inputs``; lists are paired element by element; one context may serve many
                 questions.
             top_k: answers per question.

@@ -109,8 +109,8 @@ def load_tokenizer(checkpoint: str | Path = "mini-bert"):
 def settle_tokenizer(tokenizer, config):
     """Adapt a tokenizer to the model of ``config``: returns one of :func:`load_tokenizer` as it is, copies another.
 
-    The result returns ``token_type_ids`` exactly when the model has segment embeddings, and reads special tokens typed in
-    a text (``"[SEP]"``) as plain characters.
+    The result returns ``token_type_ids`` exactly when the model has segment embeddings, and reads special tokens typed
+    in a text (``"[SEP]"``) as plain characters.
 
     Raises:
         ValueError: it gives no offsets, or knows far fewer tokens than the model (transformers 5 invents an empty

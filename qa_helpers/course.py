@@ -1,6 +1,6 @@
 """What every notebook starts with: ``course = qa.setup()``, the one line that chooses data, checkpoint and size.
 
-How much a lesson trains on is decided in ``engine/amounts.py``, in a row for each experiment; a lesson asks by its name::
+``engine/amounts.py`` decides how much a lesson trains on, in a row for each experiment; a lesson asks by its name::
 
     train, validation = course.examples_for("tour", data)
     config = course.fine_tune_config("tour")
@@ -111,8 +111,8 @@ class Course:
 
     @property
     def pace(self) -> str:
-        """The column of ``AMOUNTS`` in use: "mini" or the size. Without a GPU a "quick" run of a large encoder would take
-        hours, so there it is a "trial"."""
+        """The column of ``AMOUNTS`` in use: "mini" or the size. Without a GPU a "quick" run of a large encoder would
+        take hours, so there it is a "trial"."""
         if self.is_mini:
             return "mini"
         slow = self.device == "cpu" and not self.is_small_encoder
@@ -139,8 +139,8 @@ class Course:
         return tuple(draw(data[split], count, amount.shuffled) for split, count in counts.items())
 
     def windows_that_cut(self, examples, tokenizer, at_least: int = 5) -> tuple[int, int]:
-        """(max_length, stride) with which at least so many examples have several windows: the course's own or, if nearly
-        all contexts are short, half or a quarter of both."""
+        """(max_length, stride) with which at least so many examples have several windows: the course's own or, if
+        nearly all contexts are short, half or a quarter of both."""
         pairs = tokenizer(list(examples["question"]), list(examples["context"]), verbose=False)["input_ids"]
         max_length, stride = self.max_length, self.stride
         while max_length > 96 and sum(len(ids) > max_length for ids in pairs) < at_least:

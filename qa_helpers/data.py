@@ -28,11 +28,11 @@ def load_squad(source: str | Path = "mini") -> Splits:
     """Load question answering examples from any source, always with the same columns.
 
     Args:
-        source: ``"mini"`` or ``"mini_v2"`` (embedded corpus), ``"mini_notes"`` or ``"mini_notes_v2"`` (embedded notes, such
-            as leases, recipes and minutes; the kinds of the validation split do not occur in training), ``"squad"`` or
-            ``"squad_v2"`` (Hugging Face hub), any hub id (``"owner/name"`` or ``"owner/name:config"``) with SQuAD's columns,
-            or a path: a file, a folder of ``train*`` and ``dev*`` (``valid*``, ``test*``) files, or a folder that
-            ``save_to_disk`` wrote.
+        source: ``"mini"`` or ``"mini_v2"`` (embedded corpus), ``"mini_notes"`` or ``"mini_notes_v2"`` (embedded notes,
+            such as leases, recipes and minutes; the kinds of the validation split do not occur in training),
+            ``"squad"`` or ``"squad_v2"`` (Hugging Face hub), any hub id (``"owner/name"`` or ``"owner/name:config"``)
+            with SQuAD's columns, or a path: a file, a folder of ``train*`` and ``dev*`` (``valid*``, ``test*``) files,
+            or a folder that ``save_to_disk`` wrote.
 
     Files are recognised by their extension:
 
@@ -45,10 +45,10 @@ def load_squad(source: str | Path = "mini") -> Splits:
 
     A row has ``id``, ``context``, ``question`` and ``answers`` (a list of ``{"text", "answer_start"}``, or one object
     with both as lists); ``title`` may be missing, and other keys are ignored. Text is UTF-8 and is not altered.
-    ``answer_start`` is a whole number, not ``12.0``, ``"12"`` or ``true`` (CSV cells are text, and pandas writes ``12.0`` in
-    columns with gaps; both are accepted there). ``is_impossible: true`` means no answer, whatever ``answers`` contains.
-    Ids are text or whole numbers, unique within a split. Files of 16 MB or more are read once and then mapped from the
-    cache of the datasets library.
+    ``answer_start`` is a whole number, not ``12.0``, ``"12"`` or ``true`` (CSV cells are text, and pandas writes
+    ``12.0`` in columns with gaps: both are accepted in CSV files, and ``12.0`` in Parquet files). ``is_impossible:
+    true`` means no answer, whatever ``answers`` contains. Ids are text or whole numbers, unique within a split. Files
+    of 16 MB or more are read once and then mapped from the cache of the datasets library.
 
     Returns:
         DatasetDict with ``train`` and/or ``validation`` (and ``test``, if there is one), columns id, title, context,
@@ -101,8 +101,8 @@ def _from_hub(source: str) -> Splits:
             known = ", ".join(f"{repository}:{name}" for name in get_dataset_config_names(repository))
             raise ValueError(f"source {source!r} has several configurations; name one of them: {known}") from error
         raise ValueError(
-            f"source {source!r} could not be loaded from the Hugging Face hub ({one_line(error)}). Without a network, give "
-            "a local folder with train*.json and dev*.json instead, or use the embedded source 'mini'"
+            f"source {source!r} could not be loaded from the Hugging Face hub ({one_line(error)}). Without a network, "
+            "give a local folder with train*.json and dev*.json instead, or use the embedded source 'mini'"
         ) from error
     return in_schema(loaded, f"source {source!r}")
 

@@ -98,8 +98,8 @@ def places_of_highest(values: np.ndarray, count: int) -> np.ndarray:
 def spans_of_window(
     context: str, offsets, starts, ends, context_tokens: tuple[int, int], n_best: int, longest: int, align: bool
 ) -> list[tuple[float, int, int, str]]:
-    """The ``n_best`` best spans of one window as (score, start, end, text), best first: :func:`best_spans` in characters
-    [start, end) of the context. Spans of white space only are skipped.
+    """The ``n_best`` best spans of one window as (score, start, end, text), best first: those of :func:`best_spans`, in
+    characters [start, end) of the context. Spans of white space only are skipped.
 
     Args:
         offsets: the window's ``offset_mapping`` (tokens, 2).

@@ -110,7 +110,7 @@ def features_of(batch: dict, indices: list[int], tokenizer, max_length: int, str
 def _check_questions(rows: Sequence[dict], tokenizer, max_length: int, stride: int) -> None:
     """Apply :func:`check_room` to every question, and name the example of one that is too long."""
     specials = tokenizer.num_special_tokens_to_add(pair=True)
-    # A character of ASCII is at most one token, and some tokenizers begin with a space: short questions fit for certain.
+    # A character of ASCII is at most one token, and some tokenizers add a space in front: short questions surely fit.
     surely = max_length - specials - stride - 1
     questions = [(row["id"], row["question"].strip()) for row in rows]
     unsure = [(name, text) for name, text in questions if len(text) >= surely or not text.isascii()]
@@ -281,11 +281,11 @@ def _schema(tokenizer, labels: bool) -> Features:
 
 
 def span_text(context: str, offsets, start: int, end: int) -> tuple[int, int, str]:
-    """Tokens ``start`` to ``end`` (inclusive) → characters [start, end) and the text between, read from the context itself,
-    never from decoded ids.
+    """Tokens ``start`` to ``end`` (inclusive) → characters [start, end) and the text between, read from the context
+    itself, never from decoded ids.
 
-    Spaces that some tokenizers include in a token are stripped; combining marks that some tokenizers drop are added back
-    to the letter before them.
+    Spaces that some tokenizers include in a token are stripped; combining marks that some tokenizers drop are added
+    back to the letter before them.
     """
     a, b = int(offsets[start][0]), int(offsets[end][1])
     beyond = offsets[end + 1] if end + 1 < len(offsets) else (0, 0)

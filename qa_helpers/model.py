@@ -75,7 +75,7 @@ class ExtractiveQA(nn.Module):
         """Start and end logits, and the loss where labels are given.
 
         Args:
-            input_ids, attention_mask, token_type_ids: (batch, sequence); leave out those that the encoder does not take.
+            input_ids, attention_mask, token_type_ids: (batch, sequence); leave out what the encoder does not take.
             start_positions, end_positions: (batch,) or (batch, 1) token indices.
 
         Returns:

@@ -43,10 +43,10 @@ class FineTuneResult:
     Attributes:
         model: the trained model, in evaluation mode (the same object that was passed in).
         history: one dict per log entry: ``step``, ``epoch``, ``seconds``, and ``loss`` (mean since the previous entry,
-            or since a resume), ``learning_rate``, ``grad_norm`` or ``exact_match``, ``f1``. Complete even after a resume.
+            or since a resume), ``learning_rate``, ``grad_norm`` or ``exact_match``, ``f1``; also those before a resume.
         scores: EM and F1 on ``eval_examples`` after training; None if there were none.
         steps, features: optimizer steps taken in total, and training windows.
-        seconds: training time, with evaluation but without the preparation of features, also of the part before a resume.
+        seconds: training time, with evaluation but without preparing features, also that before a resume.
         output_dir: where the model was saved, or None.
     """
 

@@ -34,7 +34,8 @@ def check_fits(model: nn.Module, input_ids) -> None:
     computed = not getattr(config, "position_biased_input", True) or getattr(config, "rope_parameters", None)
     if positions and not computed and longest > positions:
         raise ValueError(
-            f"a window has {longest} tokens, the model takes {positions}: make features with max_length={positions} or less"
+            f"a window has {longest} tokens, the model takes {positions}: "
+            f"make features with max_length={positions} or less"
         )
     largest = max((int(np.max(row)) for row in input_ids if len(row)), default=0)
     if largest >= config.vocab_size:

@@ -1,4 +1,4 @@
-"""Examples → features, batch by batch, with a progress bar; what was made of examples on disk is kept and found again."""
+"""Examples → features in batches, with a progress bar; what was made of examples on disk is kept and found again."""
 
 import json
 from collections.abc import Callable

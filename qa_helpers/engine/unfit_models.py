@@ -48,8 +48,8 @@ def require_text_model(checkpoint, config) -> None:
 
 
 def require_whole_encoder(checkpoint, model, missing: list[str], misfits: list[str]) -> None:
-    """Raise a ValueError unless all weights of a loaded model's encoder were in its checkpoint; those of its head may be
-    missing.
+    """Raise a ValueError unless all weights of a loaded model's encoder were in its checkpoint; those of its head may
+    be missing.
 
     Args:
         missing, misfits: names of weights that the checkpoint lacks, or has in another shape.
