@@ -14,15 +14,16 @@ _PUBLIC = {
     "examples": ["check_examples"],
     "checkpoints": ["load_model", "load_tokenizer"],
     "features": ["answer_in_window", "label_coverage", "make_features", "span_text"],
-    "model": ["ExtractiveQA", "make_batch", "predict_logits", "trace_shapes"],
+    "model": ["ExtractiveQA", "make_batch", "predict_logits"],
     "decoding": ["Candidate", "Prediction", "apply_threshold", "decode_answers"],
     "metrics": ["Scores", "exact_match", "f1", "find_best_threshold", "normalize_answer", "score"],
     "analysis": ["bootstrap_interval", "calibration", "classify_errors", "question_word", "score_by"],
     "evaluation": ["Evaluation"],
     "training": ["FineTuneResult", "fine_tune"],
     "answering": ["QuestionAnswerer"],
-    "shapes": ["expect", "shape_table"],
+    "shapes": ["expect"],
     "classroom.progress": ["progress"],
+    "classroom.recap": ["shape_table", "trace_shapes"],
     "course": ["Course", "FineTuneConfig", "setup"],
 }
 _HOME = {name: module for module, names in _PUBLIC.items() for name in names}

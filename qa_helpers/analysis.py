@@ -37,17 +37,16 @@ ERROR_CLASSES = {
 def bootstrap_means(
     values: Sequence[float], samples: int = 2000, seed: int = 0, groups: Sequence | None = None
 ) -> np.ndarray:
-    """Means of samples drawn with replacement from the values: how the mean would vary with other examples.
+    """Means of samples drawn with replacement from the values: how the mean would vary with others (Efron 1979).
 
     Args:
         values: (examples,), e.g. ``scores.per_example["f1"]``; for two systems, the difference example by example.
         samples: how many samples to draw, each as large as the whole.
-        seed: seed of the random draws.
         groups: (examples,) labels; whole groups are drawn instead of examples. Questions about one context tend to
             be right or wrong together, so drawing contexts gives a more honest (wider) spread.
 
     Returns:
-        (samples,) means (Efron 1979).
+        (samples,) means.
 
     Raises:
         ValueError: no values, or groups of another length.
@@ -77,15 +76,8 @@ def bootstrap_interval(
     seed: int = 0,
     groups: Sequence | None = None,
 ) -> tuple[float, float]:
-    """The interval that holds the middle ``confidence`` of the bootstrap means (the "percentile" interval).
-
-    Args:
-        values, samples, seed, groups: see :func:`bootstrap_means`.
-        confidence: between 0 and 1.
-
-    Returns:
-        (low, high), in the unit of the values.
-    """
+    """The interval (low, high) that holds the middle ``confidence`` (between 0 and 1) of :func:`bootstrap_means`, in
+    the unit of the values: the "percentile" interval."""
     if not 0 < confidence < 1:
         raise ValueError(f"confidence must be between 0 and 1, got {confidence}")
     tail = (1 - confidence) / 2
@@ -97,7 +89,6 @@ def score_by(scores: Scores, groups: Sequence):
     """Scores of groups of examples, each with its number of examples and its uncertainty.
 
     Args:
-        scores: what :func:`qa_helpers.score` returned.
         groups: (examples,) a label for each, in the order of the examples. Labels of a pandas Categorical keep its
             order; others are sorted by size, largest first.
 
@@ -147,18 +138,13 @@ def answer_kind(text: str) -> str:
 def classify_errors(
     predictions: Sequence[Prediction], examples: Dataset | Sequence[dict], features: Dataset | None = None
 ) -> list[str]:
-    """Sort predictions into classes: right, or the first class of :data:`ERROR_CLASSES` that fits.
+    """(examples,) the class of each prediction: "right", or the first of :data:`ERROR_CLASSES` that fits.
 
     Args:
-        predictions: one per example, in order.
-        examples: rows in the course's schema.
         features: the windows of the examples; without them "lost" is never reported.
 
-    Returns:
-        (examples,) names, keys of ``ERROR_CLASSES``.
-
     Raises:
-        ValueError: predictions and examples do not belong together.
+        ValueError: there is not one prediction for each example, in order.
     """
     rows = list(examples)
     if [p.example_id for p in predictions] != [row["id"] for row in rows]:
@@ -180,19 +166,19 @@ def overlaps(prediction: Prediction, example: dict) -> bool:
 
 
 def _class_of(prediction: Prediction, example: dict, windows: list[tuple[int, int]] | None) -> str:
-    answers = example["answers"]
-    spans = [(start, start + len(text)) for text, start in zip(answers["text"], answers["answer_start"])]
-    if not spans:
+    texts, starts = example["answers"]["text"], example["answers"]["answer_start"]
+    if not texts:
         return "invented"
+    spans = [(start, start + len(text)) for text, start in zip(texts, starts)]
     if windows is not None and not any(a <= start and end <= b for start, end in spans for a, b in windows):
         return "lost"
     if not prediction.text:
         return "missed"
     if overlaps(prediction, example):
-        agreed = len({normalize_answer(text) for text in answers["text"]}) == 1
+        agreed = len({normalize_answer(text) for text in texts}) == 1
         return "boundary" if agreed else "disagreement"
-    kinds = {answer_kind(text) for text in answers["text"]}
-    return "same kind" if answer_kind(prediction.text) in kinds else "other kind"
+    same = answer_kind(prediction.text) in {answer_kind(text) for text in texts}
+    return "same kind" if same else "other kind"
 
 
 def _windows(features: Dataset, examples: int) -> list[list[tuple[int, int]]]:
@@ -210,8 +196,7 @@ class Calibration:
 
     Attributes:
         counts: (bins,) predictions whose probability falls into each bin of equal width.
-        probability: (bins,) their mean probability; NaN where there are none.
-        right: (bins,) the share of them that is right.
+        probability, right: (bins,) their mean probability and the share that is right; NaN where there are none.
         error: expected calibration error: the mean of ``|right - probability|``, weighted by ``counts``, in 0..1.
     """
 

@@ -4,7 +4,7 @@ transformers 5 removed that pipeline. :class:`QuestionAnswerer` takes the same i
 same spans with the same scores (a test compares it with what the pipeline of transformers 4 returned).
 """
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Sequence
 from operator import itemgetter
 from pathlib import Path
 
@@ -12,8 +12,8 @@ import numpy as np
 
 from .checkpoints import load_model, load_tokenizer, longest_input, settle_tokenizer
 from .decoding import spans_of_window
+from .engine.asked import question_context_pairs
 from .engine.columns import list_column
-from .examples import is_unicode
 from .features import count_tokens, make_features
 from .model import predict_logits
 
@@ -62,8 +62,7 @@ class QuestionAnswerer:
         """Answer one question or many.
 
         Args:
-            inputs: a dict with ``question`` and ``context``, several such dicts or a list of them; or two strings, a
-                question and a context. An iterator of dicts is read to its end.
+            inputs: a question and a context, or dicts that hold both: one, several, a list or an iterator of them.
             question, context: instead of ``inputs``; lists are paired element by element; one context may serve many
                 questions.
             top_k: answers per question.
@@ -75,8 +74,7 @@ class QuestionAnswerer:
             handle_impossible_answer: let "no answer" (an empty string) compete with the spans.
             align_to_words: widen answers to whole words.
             batch_size: windows per batch in this call; None uses the answerer's own setting.
-            padding: accepted because the pipeline took it; it does not affect the answers, as batches are padded as
-                needed.
+            padding: accepted because the pipeline took it; batches are padded as needed.
 
         Returns:
             ``{"score", "start", "end", "answer"}``: characters [start, end) of the context; ``score``, the product of the
@@ -93,16 +91,13 @@ class QuestionAnswerer:
             raise ValueError(f"padding is True, False, 'longest', 'max_length' or 'do_not_pad', got {padding!r}")
         if batch_size is not None and batch_size < 1:
             raise ValueError(f"batch_size must be at least 1, got {batch_size}")
-        pairs = _as_pairs(inputs, question, context)
+        pairs = question_context_pairs(inputs, question, context)
         limit = min(self.tokenizer.model_max_length, longest_input(self.model.config) or 384, 384)
         max_length = max_seq_len or limit
         stride = min(max_length // 2, 128) if doc_stride is None else doc_stride
         if max_question_len is not None:
-            self._check_questions([question for question, _ in pairs], max_question_len)
-        rows = [
-            {"id": question[:40], "title": "", "question": question, "context": context, "answers": _UNKNOWN}
-            for question, context in pairs
-        ]
+            self._check_questions([q for q, _ in pairs], max_question_len)
+        rows = [{"id": q[:40], "title": "", "question": q, "context": c, "answers": _UNKNOWN} for q, c in pairs]
         features = make_features(rows, self.tokenizer, max_length, stride, labels=False, progress=False)
         starts, ends = predict_logits(self.model, features, batch_size or self.batch_size)
         offsets = list_column(features, "offset_mapping")
@@ -152,43 +147,3 @@ def _add_answer(answers: list[dict], score: float, start: int, end: int, text: s
             answer["score"] += score
             return
     answers.append({"score": score, "start": start, "end": end, "answer": text})
-
-
-def _as_pairs(inputs, question, context) -> list[tuple[str, str]]:
-    """Every accepted form of input → [(question, context), ...]."""
-    if inputs:
-        if question is not None or context is not None:
-            raise ValueError("give either inputs or question= and context=, not both")
-        if len(inputs) == 2 and all(isinstance(text, str) for text in inputs):
-            return _as_pairs((), *inputs)
-        rows = inputs[0] if len(inputs) == 1 and not isinstance(inputs[0], Mapping) else inputs
-        if isinstance(rows, str) or not isinstance(rows, Iterable):
-            raise ValueError(f"give a question and a context, or dicts that hold both; got only {rows!r:.80}")
-        rows = list(rows)
-        if len(rows) == 1 and isinstance(rows[0], Mapping) and isinstance(rows[0].get("question"), list | tuple):
-            return _as_pairs((), rows[0]["question"], rows[0].get("context"))
-        for row in rows:
-            if not isinstance(row, Mapping) or not {"question", "context"} <= set(row):
-                raise ValueError(f"each input is a dict with the keys question and context, got {row!r:.80}")
-        pairs = [(row["question"], row["context"]) for row in rows]
-    else:
-        if question is None or context is None:
-            raise ValueError("give both question= and context=")
-        questions = [question] if isinstance(question, str) else list(question)
-        contexts = [context] * len(questions) if isinstance(context, str) else list(context)
-        if len(questions) != len(contexts):
-            raise ValueError(
-                f"{len(questions)} questions but {len(contexts)} contexts; give one context, or one for each"
-            )
-        pairs = list(zip(questions, contexts))
-    if not pairs:
-        raise ValueError("there is no question to answer")
-    for k, pair in enumerate(pairs):
-        for what, text in zip(("question", "context"), pair):
-            if not isinstance(text, str) or not text.strip():
-                raise ValueError(f"the {what} of input {k} is empty; give some text")
-            if not is_unicode(text):
-                raise ValueError(
-                    f"the {what} of input {k} holds half a surrogate pair, which is not a character; repair the text"
-                )
-    return [(q.strip(), c) for q, c in pairs]

@@ -5,7 +5,6 @@ the other modules treat all families alike.
 """
 
 import copy
-import inspect
 import re
 from dataclasses import dataclass
 from importlib.resources import files
@@ -13,27 +12,21 @@ from pathlib import Path
 
 import torch
 from tokenizers import Regex, pre_tokenizers
-from transformers import (
-    MODEL_FOR_QUESTION_ANSWERING_MAPPING,
-    AutoConfig,
-    AutoModelForQuestionAnswering,
-    AutoTokenizer,
-    PreTrainedModel,
-)
+from transformers import AutoConfig, AutoModelForQuestionAnswering, AutoTokenizer, PreTrainedModel
 from transformers.utils import logging as transformers_logging
 
 from .data import looks_like_path, unknown_name
 from .engine.progress_bars import bars_shown, library_bars
+from .engine.unfit_models import require_offsets, require_text_model, require_whole_encoder
 
 ASSETS = Path(str(files("qa_helpers"))) / "mini" / "assets"
 
 
 @dataclass(frozen=True)
 class Family:
-    """One family of encoders, with the small one that comes with the course and the real checkpoint to use instead.
+    """One family of encoders.
 
     Attributes:
-        name: the family's name, as in the course's text.
         model_type: ``config.model_type`` of its checkpoints.
         mini: the small encoder shipped with the course.
         hub: the checkpoint to use with a network and a GPU.
@@ -61,8 +54,6 @@ POSITIONS_AFTER_PADDING = (
     *("camembert", "data2vec-text", "ibert", "longformer", "luke", "mpnet"),
     *("roberta", "roberta-prelayernorm", "xlm-roberta", "xlm-roberta-xl", "xmod"),
 )
-# Inputs of models that read pages: a picture, boxes or markup in addition to the text.
-PAGE_INPUTS = ("bbox", "image", "pixel_values", "visual_feats", "xpath_tags_seq")
 MINI_CHECKPOINTS = tuple(family.mini for family in FAMILIES.values())
 HUB_CHECKPOINTS = (*(family.hub for family in FAMILIES.values()), "microsoft/deberta-base")
 
@@ -98,20 +89,12 @@ def shipped_checkpoints() -> list[str]:
 
 
 def family_of(checkpoint: str | Path = "mini-bert") -> Family | None:
-    """The family that a checkpoint's configuration names; None if it is none of the course's.
-
-    Raises:
-        ValueError: unknown checkpoint, or no network.
-    """
-    config = _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, locate(checkpoint))
-    return FAMILIES.get(config.model_type)
+    """The family that a checkpoint's configuration names; None if it is none of the course's."""
+    return FAMILIES.get(load_config(checkpoint).model_type)
 
 
 def load_tokenizer(checkpoint: str | Path = "mini-bert"):
-    """Load the fast tokenizer of a checkpoint, ready for question/context pairs.
-
-    It returns ``token_type_ids`` exactly when the model has segment embeddings, and reads special tokens typed in a
-    text (``"[SEP]"``) as plain characters.
+    """Load the fast tokenizer of a checkpoint, ready for question/context pairs (see :func:`settle_tokenizer`).
 
     Raises:
         ValueError: unknown checkpoint, no network, or a tokenizer that cannot give offsets.
@@ -126,8 +109,8 @@ def load_tokenizer(checkpoint: str | Path = "mini-bert"):
 def settle_tokenizer(tokenizer, config):
     """Adapt a tokenizer to the model of ``config``: returns one of :func:`load_tokenizer` as it is, copies another.
 
-    The result returns ``token_type_ids`` exactly when the model has segment embeddings, and reads special tokens in a
-    text as plain text.
+    The result returns ``token_type_ids`` exactly when the model has segment embeddings, and reads special tokens typed
+    in a text (``"[SEP]"``) as plain characters.
 
     Raises:
         ValueError: it gives no offsets, or knows far fewer tokens than the model (transformers 5 invents an empty
@@ -180,11 +163,7 @@ def _split_typed_special_tokens(tokenizer) -> None:
 
 
 def load_config(checkpoint: str | Path):
-    """A checkpoint's configuration.
-
-    Raises:
-        ValueError: unknown checkpoint, or no network.
-    """
+    """A checkpoint's configuration; a ValueError if the checkpoint is unknown or there is no network."""
     return _from_hub_or_disk(AutoConfig.from_pretrained, checkpoint, locate(checkpoint))
 
 
@@ -209,45 +188,6 @@ def longest_input(config) -> int | None:
     return positions if positions and positions > 0 else None  # XLNet, which has relative positions, says -1
 
 
-def require_offsets(tokenizer) -> None:
-    """Raise a ValueError unless the tokenizer gives offsets (a "fast" one) and windows with a [CLS] for "no answer"."""
-    name = type(tokenizer).__name__
-    if not getattr(tokenizer, "is_fast", False):
-        raise ValueError(
-            f"{name} gives no offsets (it is not a fast tokenizer), so answers cannot be mapped to tokens; "
-            "load it with qa.load_tokenizer or use_fast=True, or choose a checkpoint that has a tokenizer.json"
-        )
-    if tokenizer.cls_token_id is None:
-        raise ValueError(f"{name} has no [CLS] token to label unanswerable windows with; choose an encoder like BERT")
-    try:
-        window = tokenizer(["?"], ["?"], split_special_tokens=True)["input_ids"][0]
-    except (TypeError, ValueError) as error:  # those of LUKE and of page readers want entities or boxes
-        raise ValueError(
-            f"{name} does not take a question and a context as plain texts; choose an encoder like BERT"
-        ) from error
-    if tokenizer.cls_token_id not in window:
-        raise ValueError(
-            f"{name} puts no [CLS] token into its windows, so unanswerable ones cannot be labelled; "
-            "choose an encoder like BERT"
-        )
-
-
-def _require_text_model(checkpoint, config) -> None:
-    """Raise a ValueError unless transformers has a question answering model for ``config`` that reads plain text."""
-    kind = MODEL_FOR_QUESTION_ANSWERING_MAPPING.get(type(config), None)
-    if kind is None:
-        raise ValueError(
-            f"checkpoint {str(checkpoint)!r}: transformers has no extractive question answering model of the type "
-            f"{config.model_type!r}; choose an encoder like BERT"
-        )
-    wanted = [name for name in PAGE_INPUTS if name in inspect.signature(kind.forward).parameters]
-    if wanted:
-        raise ValueError(
-            f"checkpoint {str(checkpoint)!r}: {kind.__name__} reads pages, not plain text (it needs {wanted[0]!r} in "
-            "addition to the tokens); choose an encoder like BERT"
-        )
-
-
 def load_model(
     checkpoint: str | Path = "mini-bert", seed: int = 0, needs_head: bool = False, attention: str | None = None
 ) -> PreTrainedModel:
@@ -266,37 +206,31 @@ def load_model(
         ValueError: unknown checkpoint, no network, a model that is not an encoder of plain text, weights that do not
             fit the configuration, a file that cannot be read, or no trained head although ``needs_head``.
     """
-    place = locate(checkpoint)
-    _require_text_model(checkpoint, load_config(checkpoint))
+    config = load_config(checkpoint)
+    require_text_model(checkpoint, config)
     # A checkpoint stored in half precision (deberta-v3, our own) would otherwise stay in it: dtype="auto" is the
     # default of transformers 5. Training needs float32 weights; autocast lowers the precision of individual operations.
-    options = {"dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
+    options = {"config": config, "dtype": torch.float32, "use_safetensors": True, "output_loading_info": True}
     options["ignore_mismatched_sizes"] = True  # so that mismatches are reported, and refused below by name
     if attention:
         options["attn_implementation"] = attention
-    with torch.random.fork_rng(devices=[]), _quiet():
+    said = transformers_logging.get_verbosity()
+    with torch.random.fork_rng(devices=[]):
         torch.manual_seed(seed)
-        model, report = _from_hub_or_disk(AutoModelForQuestionAnswering.from_pretrained, checkpoint, place, **options)
-    if model.base_model is model:
-        raise ValueError(
-            f"checkpoint {str(checkpoint)!r}: {type(model).__name__} does not separate its encoder from its "
-            "head, so a new head looks like missing weights; choose an encoder like BERT"
-        )
-    missing = sorted(report["missing_keys"])
-    head = [key for key in missing if not key.startswith(f"{model.base_model_prefix}.")]  # its name varies
-    misfits = sorted(key for key, *_ in report.get("mismatched_keys", ()))
-    if len(head) < len(missing) or misfits:
-        absent = misfits[0] if misfits else next(key for key in missing if key not in head)
-        raise ValueError(
-            f"checkpoint {str(checkpoint)!r} does not hold the weights its configuration describes (e.g. {absent}); "
-            "is it complete, and of the family its config.json says?"
-        )
-    if head and needs_head:
+        transformers_logging.set_verbosity_error()  # a new head is no reason for a warning
+        try:
+            load = AutoModelForQuestionAnswering.from_pretrained
+            model, report = _from_hub_or_disk(load, checkpoint, locate(checkpoint), **options)
+        finally:
+            transformers_logging.set_verbosity(said)
+    missing = report["missing_keys"]
+    require_whole_encoder(checkpoint, model, missing, [key for key, *_ in report.get("mismatched_keys", ())])
+    if missing and needs_head:
         raise ValueError(
             f"checkpoint {str(checkpoint)!r} is an encoder without a trained question answering head; its answers "
             "would be random. Fine-tune it first: qa-helpers train --checkpoint … --output-dir …"
         )
-    model.has_trained_head = not head
+    model.has_trained_head = not missing
     return model.eval()
 
 
@@ -317,14 +251,3 @@ def _from_hub_or_disk(load, checkpoint, place: str, **options):
                 f"local copy, or a shipped checkpoint ({', '.join(shipped_checkpoints())})"
             )
         raise ValueError(f"checkpoint {str(checkpoint)!r} could not be loaded ({first_line}): {remedy}") from error
-
-
-class _quiet:
-    """Silence transformers' load report: fine-tuning starts with a new head, which is no reason for a warning."""
-
-    def __enter__(self):
-        self.level = transformers_logging.get_verbosity()
-        transformers_logging.set_verbosity_error()
-
-    def __exit__(self, *_):
-        transformers_logging.set_verbosity(self.level)

@@ -3,11 +3,9 @@
 Heavy imports are inside the commands, so that ``--help`` answers at once.
 """
 
-import inspect
 import json
 import sys
 import time
-from collections.abc import Callable
 from dataclasses import fields
 from pathlib import Path
 from typing import Annotated
@@ -18,6 +16,7 @@ from rich.markup import escape
 from rich.table import Table
 
 from .course import FineTuneConfig, setup
+from .engine.console import SUITED, read_text, with_settings
 from .engine.processes import is_main, speaker
 from .mini.commands import COMMANDS
 
@@ -42,33 +41,6 @@ TrainedCheckpoint = Annotated[
     str, typer.Option(help="A fine-tuned model: a folder, a hub id or a shipped name (mini-bert-qa).")
 ]
 Limit = Annotated[int | None, typer.Option(help="Use only the first N examples of each split.")]
-
-
-NOT_PLAIN = (".csv", ".tsv", ".json", ".jsonl", ".ndjson", ".parquet", ".pdf", ".docx", ".xlsx")  # for ask
-SUITED = ("learning_rate", "max_length", "stride", "align_to_words")  # their defaults depend on source and checkpoint
-
-
-def with_settings(*names: str):
-    """Give a command an option for each of these fields of :class:`FineTuneConfig`; it receives them as ``**settings``.
-
-    Those in :data:`SUITED` are None unless they are given.
-    """
-
-    def add(command: Callable) -> Callable:
-        parameters = [p for p in inspect.signature(command).parameters.values() if p.kind is not p.VAR_KEYWORD]
-        for field in fields(FineTuneConfig):
-            if field.name in names:
-                suited = field.name in SUITED
-                help = field.metadata["help"] + (" Default: depends on source and checkpoint." if suited else "")
-                kind = Annotated[field.type | None if suited else field.type, typer.Option(help=help)]
-                default = None if suited else field.default
-                parameters.append(
-                    inspect.Parameter(field.name, inspect.Parameter.KEYWORD_ONLY, default=default, annotation=kind)
-                )
-        command.__signature__ = inspect.Signature(parameters)
-        return command
-
-    return add
 
 
 @app.command(epilog="Example: qa-helpers train --source mini --checkpoint mini-bert --output-dir runs/first --epochs 1")
@@ -100,10 +72,8 @@ def train(
     console.print(f"Training {checkpoint} on {len(data['train']):,} examples of {source}")
     result = fine_tune(model, tokenizer, data["train"], data.get("validation"), config)
     losses = [row["loss"] for row in result.history if "loss" in row]
-    console.print(
-        f"{result.steps} steps over {result.features:,} windows in {result.seconds:.0f} s"
-        + (f", loss {losses[0]:.2f} -> {losses[-1]:.2f}" if losses else "")
-    )
+    fell = f", loss {losses[0]:.2f} -> {losses[-1]:.2f}" if losses else ""
+    console.print(f"{result.steps} steps over {result.features:,} windows in {result.seconds:.0f} s{fell}")
     if result.scores:
         console.print(f"validation: {result.scores}")
     if history and is_main():
@@ -154,7 +124,8 @@ def score(
     split: Annotated[str, typer.Option(help="Which split they answer.")] = "validation",
 ):
     """Score the answers in a file, from any model: EM and F1, best over all acceptable answers."""
-    from .data import load_squad, parse_json
+    from .data import load_squad
+    from .engine.files import parse_json
     from .engine.tables import text_of
     from .metrics import score as score_all
 
@@ -187,7 +158,7 @@ def ask(
 
     if context is not None and document is not None:
         raise ValueError("give either --document or --context, not both")
-    text = context if context is not None else _read_text(document)
+    text = context if context is not None else read_text(document)
     answers = QuestionAnswerer(checkpoint)(
         question=question,
         context=text,
@@ -253,22 +224,3 @@ def _save_halved(model, tokenizer, output_dir: str) -> None:
     if is_main():
         with whole_folder(output_dir) as partial:
             save_model(model.half(), tokenizer, partial)
-
-
-def _read_text(document: Path | None) -> str:
-    """The unaltered text of a file or of standard input: UTF-8, whatever the console's encoding, with every \\r."""
-    name = "standard input" if document is None or str(document) == "-" else str(document)
-    try:
-        if name == "standard input":
-            return sys.stdin.buffer.read().decode("utf-8-sig")
-        if document.is_dir() or document.suffix.lower() in NOT_PLAIN:
-            what = "is a folder" if document.is_dir() else "is not plain text"
-            raise ValueError(
-                f"{document} {what}: ask takes one text file. For many documents use qa.QuestionAnswerer, which takes "
-                "lists of questions and contexts"
-            )
-        return document.read_bytes().decode("utf-8-sig")
-    except OSError as error:
-        raise ValueError(f"cannot read {name}: {error.strerror}") from error
-    except UnicodeDecodeError as error:
-        raise ValueError(f"{name} is not UTF-8 text (byte {error.start}); save it as UTF-8 plain text first") from error

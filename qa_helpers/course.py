@@ -1,7 +1,6 @@
 """What every notebook starts with: ``course = qa.setup()``, the one line that chooses data, checkpoint and size.
 
-This is the only place that decides how much a lesson trains on: :data:`AMOUNTS` has a row for each experiment and a
-column for each pace. A lesson asks by the experiment's name::
+``engine/amounts.py`` decides how much a lesson trains on, in a row for each experiment; a lesson asks by its name::
 
     train, validation = course.examples_for("tour", data)
     config = course.fine_tune_config("tour")
@@ -11,6 +10,8 @@ import os
 from dataclasses import dataclass, field, fields
 from functools import cached_property
 from pathlib import Path
+
+from .engine.amounts import AMOUNTS, Amount
 
 MINI_MAX_LENGTH, MINI_STRIDE = 256, 64  # most passages of the mini corpus fit one window; the long ones need several
 SIZES = ("trial", "quick", "full")
@@ -30,6 +31,7 @@ class FineTuneConfig:
     Attributes:
     """
 
+    # The optimizer's steps (lesson 06 writes its loop with these settings).
     epochs: float = setting(2.0, "Passes over the training windows.")
     max_steps: int | None = setting(None, "Stop after this many optimizer steps, whatever the number of epochs.")
     batch_size: int = setting(16, "Windows per batch on each device.")
@@ -38,6 +40,7 @@ class FineTuneConfig:
     warmup: float = setting(0.1, "Share of all steps during which the learning rate rises.")
     weight_decay: float = setting(0.01, "AdamW's weight decay.")
     max_grad_norm: float = setting(1.0, "Gradients are clipped to this norm.")
+    # Windows and answers (lessons 03 and 08).
     max_length: int = setting(384, "Tokens per window, question included.")
     stride: int = setting(128, "Context tokens that neighbouring windows share.")
     max_answer_length: int = setting(30, "Longest answer in tokens.")
@@ -46,6 +49,7 @@ class FineTuneConfig:
         None, "Answer '' if null score - best score exceeds this (SQuAD 2.0); without it, always answer."
     )
     align_to_words: bool = setting(False, "Widen answers to whole words.")
+    # The run: its order, its history, what it leaves behind (lessons 06 and 07).
     seed: int = setting(42, "Seed for shuffling and dropout.")
     group_by_length: bool = setting(True, "Batch windows of similar length together, to reduce padding.")
     evaluate_every: int | str | None = setting(
@@ -72,82 +76,6 @@ FineTuneConfig.__doc__ += "".join(f"    {f.name}: {f.metadata['help']}\n    " fo
 
 
 @dataclass(frozen=True)
-class Amount:
-    """How much data and training one experiment uses.
-
-    Attributes:
-        train_rows, eval_rows: number of examples; None uses all, in their order.
-        shuffled: whether they are drawn at random; if not, the first ones are used.
-        epochs, max_steps, batch_size, evaluate_every, learning_rate: as in :class:`qa_helpers.FineTuneConfig`.
-        small_learning_rate: in place of ``learning_rate`` for the course's own small models.
-        save_every: steps between checkpoints, if the course has a folder for runs.
-    """
-
-    train_rows: int | None = None
-    eval_rows: int | None = None
-    shuffled: bool = True
-    epochs: float = 2.0
-    max_steps: int | None = None
-    batch_size: int = 16
-    evaluate_every: int | str | None = None
-    learning_rate: float = 3e-5
-    small_learning_rate: float = 1e-3
-    save_every: int | None = None
-
-
-# The published recipe for SQuAD 1.1 (run_qa.py of the transformers repository): EM 81.2 / F1 88.5 with bert-base-uncased.
-_RECIPE = Amount(epochs=2.0, batch_size=12, learning_rate=3e-5, evaluate_every="epoch", save_every=1000)
-_TRIAL_STEPS = {"max_steps": 30, "batch_size": 8, "learning_rate": 1e-4}
-
-#: experiment → pace → how much. "quick" is meant for one GPU like Colab's (T4): ten minutes for the tour, twenty for
-#: a later lesson. "trial" only shows that everything runs.
-AMOUNTS = {
-    "tour": {
-        "mini": Amount(epochs=1.1, evaluate_every=175, save_every=250),  # about 510 steps, as in the comparison
-        "trial": Amount(240, 60, evaluate_every=15, save_every=15, **_TRIAL_STEPS),
-        "quick": Amount(4_000, 1_000, epochs=2.0, evaluate_every=130, save_every=130),  # about 510 steps
-        "full": _RECIPE,
-    },
-    "one_batch": {  # lesson 05: five windows from the first few hundred examples
-        "mini": Amount(),
-        "trial": Amount(learning_rate=1e-4),
-        "quick": Amount(learning_rate=1e-4),
-        "full": Amount(learning_rate=1e-4),
-    },
-    "fine_tuning": {  # lesson 06 trains four models like this, and eight more for a few steps
-        "mini": Amount(2_400, 400, max_steps=100, evaluate_every=25),
-        "trial": Amount(400, 40, max_steps=24, batch_size=4, evaluate_every=6),
-        "quick": Amount(4_800, 500, max_steps=300, evaluate_every=75),
-        "full": Amount(30_000, 2_000, max_steps=1_500, evaluate_every=375),
-    },
-    "evaluation": {  # lessons 08 and 10, if the checkpoint has no trained head
-        "mini": Amount(None, 1_000, max_steps=300),
-        "trial": Amount(240, 100, **_TRIAL_STEPS),
-        "quick": Amount(9_600, 1_000, max_steps=600, learning_rate=5e-5, save_every=200),
-        "full": _RECIPE,
-    },
-    "no_answer": {  # lesson 08, section 10: the same again, on data with unanswerable questions
-        "mini": Amount(2_400, 600, max_steps=80, small_learning_rate=7e-4),
-        "trial": Amount(240, 100, **_TRIAL_STEPS),
-        "quick": Amount(9_600, 1_000, max_steps=600, learning_rate=5e-5, save_every=200),
-        "full": _RECIPE,
-    },
-    "families": {  # lesson 09 trains two families like this
-        "mini": Amount(1_600, 200, shuffled=False, max_steps=100),  # the corpus is shuffled
-        "trial": Amount(96, 60, max_steps=6),
-        "quick": Amount(2_400, 300, max_steps=150),
-        "full": Amount(24_000, 2_000, max_steps=1_500),
-    },
-    "own_documents": {  # lesson 10: old examples to mix with the new ones, and to measure what is forgotten
-        "mini": Amount(240, 200),
-        "trial": Amount(48, 20),
-        "quick": Amount(240, 200),
-        "full": Amount(240, 200),
-    },
-}
-
-
-@dataclass(frozen=True)
 class Course:
     """The source and checkpoint a notebook works with, and the settings that suit them.
 
@@ -169,33 +97,29 @@ class Course:
 
     @property
     def is_mini(self) -> bool:
-        """Whether the embedded corpus is in use (its facts are invented; its runs take minutes on a laptop)."""
+        """Whether the embedded corpus is in use."""
         from .data import MINI_NAMES
 
         return self.source in MINI_NAMES
 
     @cached_property
     def is_small_encoder(self) -> bool:
-        """Whether the checkpoint is an encoder like the course's own, which trains on a CPU in minutes."""
+        """Whether the encoder is as small as the course's own, which train on a CPU in minutes."""
         from .checkpoints import layer_weights, load_config
 
         return layer_weights(load_config(self.checkpoint)) < SMALL_ENCODER
 
     @property
     def pace(self) -> str:
-        """The column of :data:`AMOUNTS` in use: "mini", or the size; without a GPU a "quick" run of a large encoder
-        would take hours, so there it is a "trial"."""
+        """The column of ``AMOUNTS`` in use: "mini" or the size. Without a GPU a "quick" run of a large encoder would
+        take hours, so there it is a "trial"."""
         if self.is_mini:
             return "mini"
         slow = self.device == "cpu" and not self.is_small_encoder
         return "trial" if self.size == "quick" and slow else self.size
 
     def amount(self, experiment: str) -> Amount:
-        """How much an experiment uses: rows, steps, how often it is scored.
-
-        Raises:
-            ValueError: there is no experiment of that name.
-        """
+        """How much an experiment uses: rows, steps, how often it is scored; a ValueError if the name is unknown."""
         from .data import unknown_name
 
         if experiment not in AMOUNTS:
@@ -203,25 +127,20 @@ class Course:
         return AMOUNTS[experiment][self.pace]
 
     def load_data(self):
-        """The examples: a DatasetDict with ``train`` and ``validation``."""
+        """What ``load_squad`` gives for the source."""
         from .data import load_squad
 
         return load_squad(self.source)
 
     def examples_for(self, experiment: str, data) -> tuple:
-        """(train, validation): as many examples of ``data`` as the experiment uses, the same ones in every run; all of
-        them if there are fewer."""
+        """(train, validation): as many examples of ``data`` as the experiment uses, the same ones in every run."""
         amount = self.amount(experiment)
         counts = {"train": amount.train_rows, "validation": amount.eval_rows}
         return tuple(draw(data[split], count, amount.shuffled) for split, count in counts.items())
 
     def windows_that_cut(self, examples, tokenizer, at_least: int = 5) -> tuple[int, int]:
-        """(max_length, stride) with which some examples have several windows: the course's own or, if nearly all
-        contexts are short, half or a quarter of both.
-
-        Args:
-            examples: Dataset; at_least: how many of them should have several windows.
-        """
+        """(max_length, stride) with which at least so many examples have several windows: the course's own or, if
+        nearly all contexts are short, half or a quarter of both."""
         pairs = tokenizer(list(examples["question"]), list(examples["context"]), verbose=False)["input_ids"]
         max_length, stride = self.max_length, self.stride
         while max_length > 96 and sum(len(ids) > max_length for ids in pairs) < at_least:
@@ -233,14 +152,7 @@ class Course:
         from .mini.comparison import known_scores
 
         known = known_scores(self)
-        if experiment is None:
-            return known
-        amount = self.amount(experiment)
-        rows = "all training examples" if amount.train_rows is None else f"{amount.train_rows:,} training examples"
-        length = f"{amount.max_steps:,} steps" if amount.max_steps else f"{amount.epochs:g} epochs"
-        if self.pace == "trial":
-            return f"{known}\nHere: a trial of {length}, too few to learn the task."
-        return f"{known}\nHere: {length} on {rows}."
+        return known if experiment is None else f"{known}\nHere: {self.amount(experiment).in_words(self.pace)}."
 
     def load_tokenizer(self):
         """The checkpoint's tokenizer."""
@@ -255,17 +167,15 @@ class Course:
         return load_model(self.checkpoint, **options).to(self.device)
 
     def fine_tune_config(self, experiment: str | None = None, **changes):
-        """Settings of a fine-tuning run that suit source, checkpoint and size: ``FineTuneConfig``, with ``changes``
-        applied.
+        """A ``FineTuneConfig`` that suits source, checkpoint and size.
 
         The small encoders take a learning rate thirty times that of the usual ones. With their small vocabularies,
         names that they have not seen are cut into many pieces, so their answers are widened to whole words. If the
         course has a folder, a long run keeps checkpoints there and, when run again, continues from the last one.
 
         Args:
-            experiment: a row of :data:`AMOUNTS`; None for a run of your own, with settings that suit source and
-                checkpoint.
-            changes: settings of ``FineTuneConfig`` to use instead.
+            experiment: a row of ``AMOUNTS``; None for a run of your own.
+            changes: settings to use instead.
         """
         amount = self.amount(experiment) if experiment else Amount(epochs=self.amount("tour").epochs)
         settings = {
@@ -297,7 +207,7 @@ class Course:
 
 
 def draw(rows, count: int | None, shuffled: bool = True):
-    """``count`` rows of a Dataset: drawn at random but the same ones each time, or the first ones; None: all."""
+    """``count`` rows of a Dataset, the same ones each time: drawn at random, or the first ones; None: all."""
     if count is None:
         return rows
     return (rows.shuffle(seed=0) if shuffled else rows).select(range(min(count, len(rows))))

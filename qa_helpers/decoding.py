@@ -32,11 +32,9 @@ class Prediction:
     """The answer to one example.
 
     Attributes:
-        example_id: the example's id.
         text: the answer, "" for "no answer".
         start, end: its characters [start, end) in the context; 0, 0 if there is no answer.
-        score: start logit + end logit of the best span.
-        probability: the best span's share among the n-best.
+        score, probability: start logit + end logit of the best span, and its share among the n-best.
         null_score: score of "no answer": start logit + end logit at [CLS], the *minimum* over the example's windows. A
             window without the answer is right to say "not here"; there is no answer only if every window says so.
         n_best: the best spans, best first.
@@ -100,16 +98,12 @@ def places_of_highest(values: np.ndarray, count: int) -> np.ndarray:
 def spans_of_window(
     context: str, offsets, starts, ends, context_tokens: tuple[int, int], n_best: int, longest: int, align: bool
 ) -> list[tuple[float, int, int, str]]:
-    """The ``n_best`` best spans of one window that contain text, best first, as (score, start, end, text).
+    """The ``n_best`` best spans of one window as (score, start, end, text), best first: those of :func:`best_spans`, in
+    characters [start, end) of the context. Spans of white space only are skipped.
 
     Args:
-        context: the example's context.
         offsets: the window's ``offset_mapping`` (tokens, 2).
-        starts, ends, context_tokens, longest: as for :func:`best_spans`.
         align: widen to whole words (see :func:`whole_words`).
-
-    Returns:
-        ``start``, ``end``: characters [start, end) of the context. Spans of white space only are skipped.
     """
     offsets, wanted = np.asarray(offsets).tolist(), n_best
     while True:
@@ -137,20 +131,16 @@ def decode_answers(
     null_threshold: float | None = None,
     align_to_words: bool = False,
 ) -> list[Prediction]:
-    """Turn logits into one answer per example: the best valid span of all its windows.
+    """Turn logits into one answer per example, in order: the best valid span of all its windows.
 
     Args:
         examples: the rows that ``features`` were made from, in the same order.
         features: what :func:`qa_helpers.make_features` returned (labels are not used).
         start_logits, end_logits: per feature (tokens,); rows padded on the right (features, sequence) will do, too.
-        n_best: candidates kept for each example.
-        max_answer_length: the longest answer, in tokens.
+        n_best, max_answer_length: candidates kept for each example, and the longest one in tokens.
         null_threshold: None always answers; with a number, the answer is "no answer" if ``null_score - score`` exceeds
             it (SQuAD 2.0; 0 is neutral, the best value is tuned on validation data).
         align_to_words: widen answers to whole words (see :func:`whole_words`), as transformers' pipeline did by default.
-
-    Returns:
-        One :class:`Prediction` per example, in order.
 
     Raises:
         ValueError: numbers of features and logits differ, logits are not finite, or an example has no feature.
@@ -178,26 +168,26 @@ def decode_answers(
         for window in windows:
             starts, ends, cls_index = start_logits[window], end_logits[window], columns["cls_index"][window]
             limits = columns["context_tokens"][window], n_best, max_answer_length, align_to_words
-            spans += spans_of_window(context, offsets[window], starts, ends, *limits)
+            try:
+                spans += spans_of_window(context, offsets[window], starts, ends, *limits)
+            except ValueError as error:  # logits that are not finite
+                raise ValueError(f"feature {window} (example {example_id!r}): {error}") from None
             null_scores.append(float(starts[cls_index]) + float(ends[cls_index]))
         predictions.append(_predict(example_id, spans, n_best, min(null_scores), null_threshold))
     return predictions
 
 
 def _check_window(window: int, columns: dict, ids: list[str], starts: np.ndarray, ends: np.ndarray) -> None:
-    """Raise a ValueError if a window comes from other examples, or has too few logits or logits that are not finite."""
+    """Raise a ValueError if a window comes from other examples, or has too few logits."""
     example, example_id = columns["example_index"][window], columns["example_id"][window]
     if example >= len(ids) or ids[example] != example_id:
         raise ValueError(
             f"feature {window} was made from example {example_id!r}, which is not example {example} of those given: "
             "decode with the examples that the features were made from, in the same order"
         )
-    beyond = columns["context_tokens"][window][1]
-    for logits in (starts, ends):
-        if len(logits) < beyond:
-            raise ValueError(f"feature {window}: {len(logits)} logits for a window of {beyond + 1} tokens")
-        if not np.isfinite(logits).all():
-            raise ValueError(f"feature {window} (example {example_id!r}): logits are not finite; did training diverge?")
+    beyond, fewest = columns["context_tokens"][window][1], min(len(starts), len(ends))
+    if fewest < beyond:
+        raise ValueError(f"feature {window}: {fewest} logits for a window of {beyond + 1} tokens")
 
 
 def _predict(example_id: str, spans: list, n_best: int, null_score: float, null_threshold: float | None) -> Prediction:
@@ -242,15 +232,11 @@ def whole_words(context: str, start: int, end: int) -> tuple[int, int]:
 
 
 def apply_threshold(predictions: Sequence[Prediction], null_threshold: float | None) -> list[Prediction]:
-    """Decide anew between the best span and "no answer", without decoding again.
+    """What :func:`decode_answers` would return at another threshold, without decoding again.
 
     Args:
-        predictions: what :func:`decode_answers` returned, at any threshold.
-        null_threshold: None always answers; with a number, the answer is "no answer" if ``null_score - score`` exceeds
-            it (infinity always answers, minus infinity never).
-
-    Returns:
-        What ``decode_answers`` would return at that threshold.
+        predictions: what it returned, at any threshold.
+        null_threshold: as there; infinity always answers, minus infinity never.
 
     Raises:
         ValueError: a prediction has no n-best to take the span from.

@@ -20,10 +20,8 @@ class Evaluation:
     every process has all answers and the same scores.
 
     Args:
-        examples: rows in the course's schema.
-        tokenizer, max_length, stride: as for :func:`qa_helpers.make_features`.
+        examples, tokenizer, max_length, stride, progress: as for :func:`qa_helpers.make_features`.
         batch_size: as for :func:`qa_helpers.predict_logits`.
-        progress: whether to show a progress bar for long work; None shows one in a notebook and on a terminal.
         decoding: as for :func:`qa_helpers.decode_answers`: ``n_best``, ``max_answer_length`` and so on.
     """
 
@@ -46,11 +44,8 @@ class Evaluation:
         self.windows = len(self.features or ())
 
     def run(self, model: nn.Module, progress: bool | None = None) -> tuple[Scores, list[Prediction]]:
-        """Score a model (``progress``: None uses the evaluation's own setting).
-
-        Returns:
-            (scores, predictions): EM and F1 over all examples, and an answer to each, in order.
-        """
+        """Score a model: (EM and F1 over all examples, an answer to each in order). ``progress``: None uses the setting
+        of the evaluation."""
         answers = []
         if self.features is not None:
             shown = self.progress if progress is None else progress

@@ -5,28 +5,21 @@ so that an answer cut by the edge of one window is whole in the next (Devlin et 
 ``stride`` is the overlap here, as in the tokenizers library, not the step). Lessons 03 and 04 write these functions out.
 """
 
-import json
 import unicodedata
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from pathlib import Path
 
-import datasets
 import numpy as np
 import pyarrow as pa
-import tokenizers
 from datasets import Dataset, Features, List, Value
-from datasets.fingerprint import generate_random_fingerprint
 
-from .checkpoints import require_offsets
 from .data import rows_to_dataset
 from .engine.columns import as_table, list_column
-from .engine.fingerprint import fingerprint
-from .engine.progress_bars import bars_shown, counting, library_bars, track
-from .engine.whole_files import explain_full_disk
+from .engine.preparation import in_batches
+from .engine.progress_bars import track
+from .engine.unfit_models import require_offsets
 from .examples import example_problems
 
-_NO_TOKEN = "the context holds no token (only invisible characters?); fill it in or drop it"
 _BATCH = 1000  # examples tokenized at once: enough for the tokenizer's threads, small enough to keep memory flat
 
 
@@ -42,7 +35,7 @@ def make_features(
     """Cut examples into windows and label each with the token positions of its answer.
 
     Args:
-        examples: Dataset or list of rows in the course's schema (see :mod:`qa_helpers.data`).
+        examples: rows in the course's schema (see :mod:`qa_helpers.data`).
         tokenizer: a fast tokenizer, as :func:`qa_helpers.load_tokenizer` gives.
         max_length: tokens per window, question and special tokens included.
         stride: context tokens that neighbouring windows share.
@@ -73,33 +66,7 @@ def make_features(
         raise ValueError("there are no examples to make features from")
     check_settings(tokenizer, max_length, stride)
     options = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride, "labels": labels}
-    # Features of examples in memory stay in memory and are never looked up: they need no fingerprint of the content.
-    on_disk = bool(examples.cache_files)
-    content = _fingerprint(examples, **options) if on_disk else generate_random_fingerprint()
-    cache = _cache_file(content) if on_disk else None
-    several = num_proc is not None  # with several processes, only the library's own bar can count their work
-    quiet = library_bars(downloads=False, data=several and bars_shown(progress))
-    counted = counting("Making features", len(examples), "examples", progress)
-    with explain_full_disk(Path(cache or "features")), quiet, counted as done:
-
-        def cut_and_count(batch: dict, indices: list[int], **options) -> pa.Table:
-            table = features_of(batch, indices, **options)
-            done(len(indices))
-            return table
-
-        return examples.map(
-            features_of if several else cut_and_count,
-            with_indices=True,
-            batched=True,
-            batch_size=_BATCH,
-            remove_columns=examples.column_names,
-            features=_schema(tokenizer, labels),
-            num_proc=num_proc,
-            fn_kwargs=options,
-            new_fingerprint=content,
-            cache_file_name=cache,
-            desc="Making features",
-        )
+    return in_batches(features_of, examples, options, _schema(tokenizer, labels), _BATCH, num_proc, progress)
 
 
 def features_of(batch: dict, indices: list[int], tokenizer, max_length: int, stride: int, labels: bool) -> pa.Table:
@@ -113,26 +80,22 @@ def features_of(batch: dict, indices: list[int], tokenizer, max_length: int, str
     for row in rows:
         if problems := example_problems(row):
             raise ValueError(problems[0].message)
-    specials = tokenizer.num_special_tokens_to_add(pair=True)
-    for row, used in zip(rows, count_tokens([row["question"].strip() for row in rows], tokenizer)):
-        try:
-            check_room(used, specials, max_length, stride)
-        except ValueError as error:
-            raise ValueError(
-                f"example {row['id']!r}: {error}. Shorten the question, raise max_length or lower stride"
-            ) from None
+    _check_questions(rows, tokenizer, max_length, stride)
     windows = cut_windows(batch, tokenizer, max_length, stride)
-    owners = windows["overflow_to_sample_mapping"]
-    columns = {name: values for name, values in windows.items() if name != "overflow_to_sample_mapping"}
-    columns["attention_mask"] = [[1] * len(ids) for ids in windows["input_ids"]]
-    columns["example_id"] = [rows[owner]["id"] for owner in owners]
-    columns["example_index"] = [indices[owner] for owner in owners]
-    columns["cls_index"] = [cls_index_of(ids, tokenizer) for ids in windows["input_ids"]]
+    columns = dict(windows)
+    owners = columns.pop("overflow_to_sample_mapping")
     all_sides = [windows.sequence_ids(k) for k in range(len(owners))]
     for owner, sides in zip(owners, all_sides):
         if 1 not in sides:
-            raise ValueError(f"example {rows[owner]['id']!r}: {_NO_TOKEN}")
+            raise ValueError(
+                f"example {rows[owner]['id']!r}: the context holds no token (only invisible characters?); "
+                "fill it in or drop it"
+            )
+    columns["attention_mask"] = [np.ones(len(ids), "int8") for ids in windows["input_ids"]]
     columns["context_tokens"] = [(sides.index(1), sides.index(1) + sides.count(1)) for sides in all_sides]
+    columns["cls_index"] = [cls_index_of(ids, tokenizer) for ids in windows["input_ids"]]
+    columns["example_id"] = [rows[owner]["id"] for owner in owners]
+    columns["example_index"] = [indices[owner] for owner in owners]
     if labels:
         answers = _answers_in_tokens(rows, windows)
         parts = zip(windows["offset_mapping"], all_sides, columns["cls_index"], owners)
@@ -142,6 +105,21 @@ def features_of(batch: dict, indices: list[int], tokenizer, max_length: int, str
         ]
         columns["start_positions"], columns["end_positions"] = zip(*found)
     return as_table(columns, _schema(tokenizer, labels).arrow_schema)
+
+
+def _check_questions(rows: Sequence[dict], tokenizer, max_length: int, stride: int) -> None:
+    """Apply :func:`check_room` to every question, and name the example of one that is too long."""
+    specials = tokenizer.num_special_tokens_to_add(pair=True)
+    # A character of ASCII is at most one token, and some tokenizers add a space in front: short questions surely fit.
+    surely = max_length - specials - stride - 1
+    questions = [(row["id"], row["question"].strip()) for row in rows]
+    unsure = [(name, text) for name, text in questions if len(text) >= surely or not text.isascii()]
+    for (name, _), used in zip(unsure, count_tokens([text for _, text in unsure], tokenizer)):
+        try:
+            check_room(used, specials, max_length, stride)
+        except ValueError as error:
+            remedy = "Shorten the question, raise max_length or lower stride"
+            raise ValueError(f"example {name!r}: {error}. {remedy}") from None
 
 
 def count_tokens(texts: Sequence[str], tokenizer) -> np.ndarray:
@@ -165,14 +143,10 @@ def check_room(used: int, specials: int, max_length: int, stride: int) -> None:
 
 
 def cut_windows(rows, tokenizer, max_length: int, stride: int):
-    """Let the tokenizer cut questions and contexts into windows; every window contains the whole question.
-
-    Args:
-        rows: columns ``question`` and ``context``.
+    """Let the tokenizer cut the columns ``question`` and ``context`` into windows, each with the whole question.
 
     Returns:
-        ``BatchEncoding`` whose entries have one list per window; ``overflow_to_sample_mapping`` is the row of each
-        window.
+        ``BatchEncoding`` whose entries have one list per window; ``overflow_to_sample_mapping`` is the row of each.
     """
     questions = [question.strip() for question in rows["question"]]  # RoBERTa's and ModernBERT's make tokens of them
     return tokenizer(
@@ -213,9 +187,7 @@ def label_window(offsets, sides: Sequence[int | None], cls_index: int, start: in
     Args:
         offsets: the window's ``offset_mapping``, a pair (start, end) per token.
         sides: its ``sequence_ids``: 0 for the question, 1 for the context, None for special tokens.
-        cls_index: the position of [CLS].
-        start, end: the answer's characters [start, end) in the context; its first and last character must be covered by
-            tokens.
+        start, end: the answer's characters [start, end) in the context; tokens must cover the first and the last one.
     """
     first = sides.index(1)
     last = first + sides.count(1) - 1
@@ -227,15 +199,12 @@ def label_window(offsets, sides: Sequence[int | None], cls_index: int, start: in
 def answer_in_window(
     offsets, context_tokens: tuple[int, int], answer: tuple[int, int] | None
 ) -> tuple[int, int] | None:
-    """Apply :func:`label_window` to the columns of :func:`make_features`.
+    """Apply :func:`label_window` to the columns of :func:`make_features`; None if the window does not contain the whole
+    answer, or if there is none.
 
     Args:
-        offsets: the window's ``offset_mapping`` (tokens, 2).
-        context_tokens: its context tokens [first, last + 1).
-        answer: characters [start, end) of the context, or None for no answer.
-
-    Returns:
-        (start, end) token indices, end inclusive, or None if the window does not contain the whole answer.
+        offsets, context_tokens: the window's ``offset_mapping`` (tokens, 2) and context tokens [first, last + 1).
+        answer: characters [start, end) of the context.
     """
     if answer is None:
         return None
@@ -311,44 +280,12 @@ def _schema(tokenizer, labels: bool) -> Features:
     return Features(schema)
 
 
-def _fingerprint(examples: Dataset, tokenizer, max_length: int, stride: int, labels: bool) -> str:
-    """A fingerprint of all that the features depend on: the examples, the tokenizer, the settings and this file.
-
-    The tokenizer object's own hash cannot be used, since it changes with use.
-    """
-    backend = json.loads(tokenizer.backend_tokenizer.to_str())
-    backend["truncation"] = backend["padding"] = None  # left over from the previous call
-    settings = [max_length, stride, labels, tokenizer.model_input_names, tokenizer.cls_token_id, tokenizers.__version__]
-    code = Path(__file__).read_text(encoding="utf-8")
-    return fingerprint(examples._fingerprint, json.dumps([settings, backend], sort_keys=True), code)
-
-
-def _cache_file(content: str) -> str:
-    """Where the features of examples on disk are cached: next to the library's own caches.
-
-    A file that cannot be read to its end (a full disk, a broken copy) is removed, so that it will be made again.
-    """
-    folder = Path(datasets.config.HF_DATASETS_CACHE) / "qa_helpers" / "features"
-    folder.mkdir(parents=True, exist_ok=True)
-    for path in folder.glob(f"{content}*.arrow"):
-        try:
-            Dataset.from_file(str(path))
-        except (pa.ArrowInvalid, OSError):
-            path.unlink(missing_ok=True)
-    return str(folder / f"{content}.arrow")
-
-
 def span_text(context: str, offsets, start: int, end: int) -> tuple[int, int, str]:
-    """Token span → (start character, end character, text), read from the context itself, never from decoded ids.
+    """Tokens ``start`` to ``end`` (inclusive) → characters [start, end) and the text between, read from the context
+    itself, never from decoded ids.
 
-    Args:
-        context: the example's context.
-        offsets: the window's ``offset_mapping`` (tokens, 2).
-        start, end: token indices, end inclusive.
-
-    Returns:
-        Characters [start, end) and the text between. Spaces that some tokenizers include in a token are stripped;
-        combining marks that some tokenizers drop are added back to the letter before them.
+    Spaces that some tokenizers include in a token are stripped; combining marks that some tokenizers drop are added
+    back to the letter before them.
     """
     a, b = int(offsets[start][0]), int(offsets[end][1])
     beyond = offsets[end + 1] if end + 1 < len(offsets) else (0, 0)
@@ -365,9 +302,8 @@ class LabelCoverage:
     """What became of the answers when their examples were cut into windows.
 
     Attributes:
-        examples, features: how many of each.
+        examples, features, answerable: how many of each; answerable examples have an answer.
         with_answer: features that contain their example's whole answer.
-        answerable: examples that have an answer.
         lost: ids of answerable examples whose answer is whole in none of their windows.
         altered: for each label that reads back as a different text than the answer (the answer begins or ends inside a
             token), or that begins or ends outside the context, the id of its example.
@@ -386,10 +322,6 @@ def label_coverage(examples: Dataset, features: Dataset) -> LabelCoverage:
 
     Comparing texts is not enough: a label in the question may have offsets that fit the answer by chance, since the
     offsets of question and context both count from 0. So both ends must be tokens of the context, too.
-
-    Args:
-        examples: the rows that ``features`` were made from.
-        features: what :func:`make_features` returned with ``labels=True``.
     """
     spans = [answer_span(answers) for answers in examples["answers"][:]]
     contexts, ids = examples["context"][:], examples["id"][:]

@@ -3,13 +3,14 @@
 import re
 import string
 from collections import Counter
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 
 import numpy as np
 from datasets import Dataset
 
 from .decoding import Prediction, apply_threshold
+from .engine.answer_texts import acceptable_texts, predicted_texts
 
 
 def normalize_answer(text: str) -> str:
@@ -77,19 +78,16 @@ def score(
         examples: rows with ``id`` and ``answers``. Answers that vanish in normalisation ("the", "?") are ignored, as in
             SQuAD 2.0's official script; for an example with no answers, "" is expected.
 
-    Returns:
-        :class:`Scores` in 0..100, with the split into answerable and unanswerable questions.
-
     Raises:
         ValueError: an example has no prediction, something is neither a prediction nor an answer, or there are no examples.
     """
-    texts = _predicted_texts(predictions)
+    texts = predicted_texts(predictions)
     ems, f1s, answerable = [], [], []
     for example in examples:
         identifier = str(example["id"])
         if identifier not in texts:
             raise ValueError(f"example {identifier!r} has no prediction; predict all examples, or score only those")
-        acceptable = _acceptable_texts(example)
+        acceptable = acceptable_texts(example)
         answers = [text for text in acceptable if normalize_answer(text)] or [""]
         ems.append(best_over(exact_match, texts[identifier], answers))
         f1s.append(best_over(f1, texts[identifier], answers))
@@ -99,46 +97,6 @@ def score(
     ems, f1s, answerable = np.array(ems), np.array(f1s), np.array(answerable)
     split = (_mean(ems[kind], f1s[kind]) if kind.any() else None for kind in (answerable, ~answerable))
     return _mean(ems, f1s, *split)
-
-
-def _predicted_texts(predictions) -> dict[str, str]:
-    """id → text, from predictions in any accepted form."""
-    if isinstance(predictions, Mapping):
-        pairs = list(predictions.items())
-    else:
-        try:
-            pairs = [
-                (p["id"], p["prediction_text"]) if isinstance(p, Mapping) else (p.example_id, p.text)
-                for p in predictions
-            ]
-        except (AttributeError, KeyError, TypeError):
-            raise ValueError(
-                "predictions are qa.Prediction objects, a dict id -> text, or dicts with id and prediction_text"
-            ) from None
-    texts: dict[str, str] = {}
-    for identifier, text in pairs:
-        if not isinstance(text, str | None):
-            raise ValueError(
-                f"the prediction of example {identifier!r} is {type(text).__name__}, not text: {text!r:.80}"
-            )
-        if texts.setdefault(str(identifier), text or "") != (text or ""):
-            raise ValueError(f"example {identifier!r} has two predictions; keep one")
-    return texts
-
-
-def _acceptable_texts(example: Mapping) -> list[str]:
-    """The texts of an example's answers: SQuAD's two lists, a list of objects or of texts, or one text."""
-    answers = example.get("answers")
-    texts = answers.get("text") if isinstance(answers, Mapping) else answers
-    if isinstance(texts, str):
-        texts = [texts]
-    if isinstance(texts, Iterable):
-        texts = [answer.get("text") if isinstance(answer, Mapping) else answer for answer in texts]
-        if all(isinstance(text, str) for text in texts):
-            return texts
-    raise ValueError(
-        f"example {example['id']!r}: answers should be {{'text': [...], 'answer_start': [...]}}, got {answers!r:.80}"
-    )
 
 
 def _mean(ems: np.ndarray, f1s: np.ndarray, has_answer=None, no_answer=None) -> Scores:
@@ -156,7 +114,6 @@ def find_best_threshold(
 
     Args:
         predictions: what :func:`qa_helpers.decode_answers` returned for the examples, at any threshold.
-        examples: rows with ``id`` and ``answers``.
         by: "f1" or "exact_match".
 
     Returns:

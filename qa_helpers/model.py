@@ -14,11 +14,12 @@ from torch import nn
 from transformers import AutoModelForQuestionAnswering, PreTrainedModel
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
-from .checkpoints import has_segments, load_model, longest_input
-from .engine.columns import lengths_of, list_columns, pad
+from .checkpoints import has_segments, load_model
+from .engine.columns import batches_by_length, lengths_of, list_columns, pad
 from .engine.out_of_memory import explain_out_of_memory, fewer_at_once
+from .engine.precision import autocast, check_fits
+from .engine.precision import half_precision as half_precision
 from .engine.progress_bars import track
-from .shapes import shape_table
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 LABELS = ("start_positions", "end_positions")
@@ -41,11 +42,8 @@ class ExtractiveQA(nn.Module):
 
     @classmethod
     def from_library(cls, model: PreTrainedModel) -> "ExtractiveQA":
-        """Wrap the encoder and head of an ``AutoModelForQuestionAnswering`` in the lesson's class (shared weights).
-
-        Raises:
-            ValueError: the model does more than apply one linear layer ``qa_outputs`` to what its encoder returns.
-        """
+        """Wrap the encoder and head of an ``AutoModelForQuestionAnswering`` in the lesson's class (shared weights); a
+        ValueError if its head is more than one linear layer."""
         require_linear_head(model)
         dropout = model.dropout.p if isinstance(getattr(model, "dropout", None), nn.Dropout) else 0.0
         own = cls(model.base_model, dropout=dropout)
@@ -53,11 +51,8 @@ class ExtractiveQA(nn.Module):
         return own.train(model.training)
 
     def to_library(self) -> PreTrainedModel:
-        """The same encoder and head (shared weights) as transformers' own class, which knows how to save itself.
-
-        Raises:
-            ValueError: transformers' class for this encoder has another kind of head.
-        """
+        """The same encoder and head (shared weights) as transformers' own class, which knows how to save itself; a
+        ValueError if that class has another kind of head."""
         model = AutoModelForQuestionAnswering.from_config(self.config)
         require_linear_head(model)
         setattr(model, model.base_model_prefix, self.encoder)
@@ -80,8 +75,7 @@ class ExtractiveQA(nn.Module):
         """Start and end logits, and the loss where labels are given.
 
         Args:
-            input_ids, attention_mask, token_type_ids: (batch, sequence); leave out those that the encoder does not
-                take.
+            input_ids, attention_mask, token_type_ids: (batch, sequence); leave out what the encoder does not take.
             start_positions, end_positions: (batch,) or (batch, 1) token indices.
 
         Returns:
@@ -165,8 +159,7 @@ def predict_logits(
         features: what :func:`qa_helpers.make_features` returned, or a mapping with the model's inputs as lists of rows.
         batch_size: windows per batch at the greatest length; batches of shorter windows are larger, up to the same
             number of tokens. Windows are sorted by length first, so that there is little padding.
-        progress: whether to show a progress bar if the run is long; None shows one in a notebook and on a terminal (see
-            ``engine/progress_bars.py``).
+        progress: whether to show a progress bar for long work; None shows one in a notebook and on a terminal.
 
     Returns:
         (start_logits, end_logits): for each feature, in order, a float32 array (tokens of that window,).
@@ -192,7 +185,7 @@ def predict_logits(
     was_training = model.training
     model.eval()
     try:
-        with track(_batches_by_length(lengths, batch_size), "Predicting", unit="batches", shown=progress) as batches:
+        with track(batches_by_length(lengths, batch_size), "Predicting", unit="batches", shown=progress) as batches:
             for rows in batches:
                 padded = {
                     name: pad([values[row] for row in rows], multiple=8 if on_gpu else 1)
@@ -209,100 +202,3 @@ def predict_logits(
     finally:
         model.train(was_training)
     return start_logits, end_logits
-
-
-def _batches_by_length(lengths: np.ndarray, batch_size: int) -> list[list[int]]:
-    """Rows, longest first, in batches with at most as many tokens as ``batch_size`` of the longest rows have."""
-    order = np.argsort(-lengths, kind="stable").tolist()
-    most = batch_size * int(lengths[order[0]]) if order else 0
-    batches = []
-    while order:
-        count = max(batch_size, most // max(1, int(lengths[order[0]])))
-        batches.append(order[:count])
-        order = order[count:]
-    return batches
-
-
-def half_precision(device: str | torch.device) -> torch.dtype | None:
-    """The number format that autocast should use on a device.
-
-    Returns:
-        bfloat16 on a GPU that supports it (compute capability 8.0 or more), float16 on an older one (Colab's T4, where
-        PyTorch only emulates bfloat16, slowly), None on a CPU.
-    """
-    if torch.device(device).type != "cuda":
-        return None
-    return torch.bfloat16 if torch.cuda.is_bf16_supported(including_emulation=False) else torch.float16
-
-
-def autocast(device: torch.device):
-    """Autocast to :func:`half_precision` on a GPU; nothing elsewhere."""
-    dtype = half_precision(device)
-    return torch.autocast(device.type, dtype=dtype or torch.bfloat16, enabled=dtype is not None)
-
-
-def check_fits(model: nn.Module, input_ids) -> None:
-    """Raise a ValueError if windows do not fit a model: too many tokens, or token ids outside its vocabulary.
-
-    Args:
-        input_ids: a row (tokens,) per window.
-    """
-    config = model.config
-    longest = max(map(len, input_ids), default=0)
-    positions = longest_input(config)
-    # Relative and rotary positions are computed, not looked up, so they never run out.
-    computed = not getattr(config, "position_biased_input", True) or getattr(config, "rope_parameters", None)
-    if positions and not computed and longest > positions:
-        raise ValueError(
-            f"a window has {longest} tokens, the model takes {positions}: "
-            f"make features with max_length={positions} or less"
-        )
-    largest = max((int(np.max(row)) for row in input_ids if len(row)), default=0)
-    if largest >= config.vocab_size:
-        raise ValueError(
-            f"token id {largest} is outside the model's vocabulary of {config.vocab_size}: the features were made with "
-            "another checkpoint's tokenizer; load both from the same checkpoint"
-        )
-
-
-def trace_shapes(model: "ExtractiveQA", batch: Mapping[str, torch.Tensor]):
-    """Run one batch and tabulate every tensor from the token ids to the loss.
-
-    Args:
-        model: the lesson's own class.
-        batch: what :func:`make_batch` returned, labels included.
-
-    Returns:
-        pandas.DataFrame indexed by name, with shape, dtype and meaning, in the order of computation.
-    """
-    seen: dict[str, torch.Tensor] = {}
-    hook = model.qa_outputs.register_forward_hook(
-        lambda _, inputs, output: seen.update(hidden_states=inputs[0].detach(), logits=output.detach())
-    )
-    try:
-        with torch.no_grad():
-            output = model(**batch)
-    finally:
-        hook.remove()
-    tensors = {
-        **{name: batch[name] for name in MODEL_INPUTS if name in batch},
-        **seen,
-        "start_logits": output.start_logits,
-        "end_logits": output.end_logits,
-        "start_positions": batch["start_positions"],
-        "end_positions": batch["end_positions"],
-        "loss": output.loss,
-    }
-    meanings = {
-        "input_ids": "vocabulary index of each token",
-        "attention_mask": "1 for a token, 0 for padding",
-        "token_type_ids": "0 in the question, 1 in the context",
-        "hidden_states": "one contextual embedding per token",
-        "logits": "two numbers per token: start and end",
-        "start_logits": "how well the answer starts at each token",
-        "end_logits": "how well the answer ends at each token",
-        "start_positions": "label: token where the answer starts",
-        "end_positions": "label: token where the answer ends, inclusive",
-        "loss": "mean of the two cross-entropies",
-    }
-    return shape_table(tensors, {name: meanings[name] for name in tensors})

@@ -1,6 +1,4 @@
-"""Making shapes explicit: a check against named axes, and a table of tensors for a lesson's recap."""
-
-from collections.abc import Mapping
+"""Making shapes explicit: a check against named axes."""
 
 
 def expect(tensor, axes: str, **sizes: int) -> dict[str, int]:
@@ -27,11 +25,10 @@ def expect(tensor, axes: str, **sizes: int) -> dict[str, int]:
     shape = tuple(int(n) for n in tensor.shape)
     named = "(" + ", ".join(wanted) + ")"
     if len(wanted) != len(shape):
-        more = "one axis too many: squeeze or index it" if len(shape) == len(wanted) + 1 else "too many axes"
-        raise ValueError(
-            f"expected {len(wanted)} axes {named}, got {len(shape)} with shape {shape}"
-            + (f": {more}" if len(shape) > len(wanted) else ": an axis is missing; was it squeezed or summed away?")
-        )
+        hint = "an axis is missing; was it squeezed or summed away?"
+        if len(shape) > len(wanted):
+            hint = "one axis too many: squeeze or index it" if len(shape) == len(wanted) + 1 else "too many axes"
+        raise ValueError(f"expected {len(wanted)} axes {named}, got {len(shape)} with shape {shape}: {hint}")
     known = dict(sizes)
     for position, (axis, size) in enumerate(zip(wanted, shape)):
         if axis == "_":
@@ -44,28 +41,3 @@ def expect(tensor, axes: str, **sizes: int) -> dict[str, int]:
                 + ("; the sizes fit in another order: is a transpose missing?" if swapped else "")
             )
     return known
-
-
-def shape_table(tensors: Mapping[str, object], meanings: Mapping[str, str]):
-    """Recap of a lesson: a table of each tensor's name, shape, dtype and meaning.
-
-    Args:
-        tensors: name → tensor, array or (nested) list of equal lengths.
-        meanings: name → what it holds, in a few words; every tensor needs one.
-
-    Returns:
-        pandas.DataFrame indexed by ``name``, with columns ``shape``, ``dtype``, ``meaning`` (a table in a notebook).
-
-    Raises:
-        ValueError: a tensor has no meaning given, or the other way round.
-    """
-    import numpy as np
-    import pandas as pd
-
-    if set(tensors) != set(meanings):
-        raise ValueError(f"names differ between tensors and meanings: {sorted(set(tensors) ^ set(meanings))}")
-    rows = []
-    for name, tensor in tensors.items():
-        array = tensor if hasattr(tensor, "shape") else np.asarray(tensor)
-        rows.append((name, str(tuple(array.shape)), str(array.dtype).removeprefix("torch."), meanings[name]))
-    return pd.DataFrame(rows, columns=["name", "shape", "dtype", "meaning"]).set_index("name")

@@ -19,10 +19,11 @@ from transformers.utils import is_torch_tf32_available
 from .checkpoints import load_model, settle_tokenizer
 from .course import FineTuneConfig as FineTuneConfig
 from .engine.columns import lengths_of, list_column
+from .engine.precision import check_fits, half_precision
 from .engine.processes import decided_by_main, main_process_first
 from .engine.progress_bars import library_bars
 from .engine.quick_dropout import quick_dropout
-from .engine.resume import CHECKPOINTS, describe_run, find_checkpoint, find_finished, is_finished, write_finished
+from .engine.resume import CHECKPOINTS, check_folder, describe_run, find_checkpoint, find_finished, write_finished
 from .engine.sampler import TrainingOrder
 from .engine.trainer import CourseTrainer, WindowBatches, history_of
 from .engine.training_bar import TrainingBar, plan_training
@@ -30,7 +31,9 @@ from .engine.whole_files import model_size, require_space_for_run, whole_folder
 from .evaluation import Evaluation
 from .features import make_features
 from .metrics import Scores
-from .model import ExtractiveQA, check_fits, half_precision
+from .model import ExtractiveQA
+
+DECODING = ("n_best", "max_answer_length", "null_threshold", "align_to_words")  # settings of decode_answers
 
 
 @dataclass
@@ -40,12 +43,10 @@ class FineTuneResult:
     Attributes:
         model: the trained model, in evaluation mode (the same object that was passed in).
         history: one dict per log entry: ``step``, ``epoch``, ``seconds``, and ``loss`` (mean since the previous entry,
-            or since a resume), ``learning_rate``, ``grad_norm`` or ``exact_match``, ``f1``. Complete even after a
-            resume.
+            or since a resume), ``learning_rate``, ``grad_norm`` or ``exact_match``, ``f1``; also those before a resume.
         scores: EM and F1 on ``eval_examples`` after training; None if there were none.
-        steps: optimizer steps taken in total; ``features``: training windows.
-        seconds: training time, including evaluation but not the preparation of features; after a resume, the time up to
-            the checkpoint is included.
+        steps, features: optimizer steps taken in total, and training windows.
+        seconds: training time, with evaluation but without preparing features, also that before a resume.
         output_dir: where the model was saved, or None.
     """
 
@@ -74,12 +75,8 @@ def fine_tune(
             (``save_every``).
         tokenizer: the checkpoint's own, from :func:`qa_helpers.load_tokenizer` or transformers' ``AutoTokenizer``.
         train_examples, eval_examples: rows in the course's schema.
-        config: see :class:`FineTuneConfig`.
         callbacks: additional ``TrainerCallback`` objects. If one has a method ``on_history(rows, steps)``, it is called
             at each new row with the whole history so far and the number of steps of the whole run.
-
-    Returns:
-        :class:`FineTuneResult`.
 
     Raises:
         ValueError: bad examples or settings; an output folder that contains other work, a different unfinished run, or
@@ -102,10 +99,9 @@ def fine_tune(
             model.to_library()  # a model with another head could not be saved, so it is refused before training
     evaluation = None
     if eval_examples is not None:
-        limits = {"n_best": config.n_best, "max_answer_length": config.max_answer_length}
-        rules = {"null_threshold": config.null_threshold, "align_to_words": config.align_to_words}
+        decoding = {name: getattr(config, name) for name in DECODING}
         shown = {"progress": config.progress}
-        evaluation = Evaluation(eval_examples, **cut, batch_size=2 * config.batch_size, **shown, **limits, **rules)
+        evaluation = Evaluation(eval_examples, **cut, batch_size=2 * config.batch_size, **shown, **decoding)
 
     with tempfile.TemporaryDirectory() as scratch:
         # A new run, one that continues from a checkpoint, or one that has already finished.
@@ -186,19 +182,7 @@ def _check(config: FineTuneConfig) -> None:
     if config.save_every and not config.output_dir:
         raise ValueError("save_every needs an output_dir to save checkpoints in")
     if config.output_dir:
-        _check_folder(Path(config.output_dir), config)
-
-
-def _check_folder(folder: Path, config: FineTuneConfig) -> None:
-    if folder.is_file():
-        raise ValueError(f"output_dir {folder.name!r} is a file; name a folder")
-    kept = [p.name for p in folder.iterdir() if p.name != CHECKPOINTS] if folder.is_dir() else []
-    takes_it = config.save_every and config.resume and is_finished(folder)
-    if kept and not config.overwrite and not takes_it:
-        raise ValueError(
-            f"output_dir {folder.name!r} already holds {kept[0]!r}: choose another folder, or set overwrite=True "
-            "(--overwrite) to replace the whole folder"
-        )
+        check_folder(Path(config.output_dir), config)
 
 
 def _arguments(config: FineTuneConfig, folder: Path, scored: bool = False) -> TrainingArguments:

@@ -5,7 +5,8 @@ from conftest import BRIDGE, make_example
 from support import squad_json
 
 from qa_helpers import check_examples, load_squad
-from qa_helpers.data import FEATURES, example_problems, looks_like_path, read_squad_json, rows_to_dataset
+from qa_helpers.data import looks_like_path, read_squad_json, rows_to_dataset
+from qa_helpers.examples import FEATURES, example_problems
 
 
 def write(path, content):

@@ -6,7 +6,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from tokenizers.processors import TemplateProcessing
 from transformers import PreTrainedTokenizerFast
 
-from qa_helpers import answer_in_window, label_coverage, make_features, span_text
+from qa_helpers import answer_in_window, label_coverage, load_tokenizer, make_features, span_text
+from qa_helpers.checkpoints import MINI_CHECKPOINTS
 from qa_helpers.data import rows_to_dataset
 from qa_helpers.features import check_room, count_tokens
 
@@ -173,8 +174,6 @@ def test_spaces_before_and_after_a_question_change_nothing(tokenizer):
 
 
 def test_cls_is_found_where_it_stands_not_assumed_at_the_start(checkpoint):
-    from qa_helpers import load_tokenizer
-
     tokenizer = load_tokenizer(checkpoint)
     tokenizer.backend_tokenizer.post_processor = TemplateProcessing(
         single="$A [SEP] [CLS]",
@@ -386,3 +385,19 @@ def test_a_label_in_the_question_is_altered_although_it_may_read_back_right(toke
 def test_a_spans_text_has_its_marks_and_no_spaces(context, offsets, span, expected):
     assert span_text(context, offsets, *span) == expected
     assert context[expected[0] : expected[1]] == expected[2]
+
+
+@pytest.mark.parametrize("checkpoint", MINI_CHECKPOINTS)
+def test_a_text_in_ascii_has_at_most_a_token_for_each_character_and_one_more(checkpoint):
+    """Such a question is only tokenized to count its tokens if it is long enough not to fit."""
+    tokenizer = load_tokenizer(checkpoint)
+    characters = [chr(k) for k in range(128)]
+    texts = ["".join(characters), "~`^" * 30, "``quoted''", " [SEP] <s> </s> [MASK]", "WHY? " * 20]
+    texts += [f"{before}{after}" for before in characters for after in "a. Q"]
+    counts = count_tokens(texts, tokenizer)
+    assert all(count <= len(text) + 1 for text, count in zip(texts, counts))
+    row = make_example("q", BELLS, "~ " * 30, "Oda Brennick")
+    room = count_tokens([row["question"].strip()], tokenizer)[0] + tokenizer.num_special_tokens_to_add(pair=True) + 8
+    with pytest.raises(ValueError, match="example 'q': .* leave 8 for context; more than 8 are needed"):
+        make_features([row], tokenizer, max_length=int(room), stride=8)
+    assert len(make_features([row], tokenizer, max_length=int(room) + 1, stride=8)) > 1

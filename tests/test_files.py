@@ -19,6 +19,7 @@ from datasets import Dataset, DatasetDict
 from file_seeds import CRLF, ROWS, as_csv, as_lines, nested
 
 import qa_helpers.data as data
+import qa_helpers.engine.files as files
 from qa_helpers import load_squad
 from qa_helpers.examples import FEATURES, check_examples, rows_to_dataset
 
@@ -471,7 +472,7 @@ def contents(rows) -> dict:
 
 @pytest.mark.parametrize("ending", ["json", "jsonl", "csv", "parquet"])
 def test_a_large_file_is_read_once_and_kept_in_the_librarys_cache(tmp_path, monkeypatch, ending):
-    monkeypatch.setattr(data, "LARGE", 10)
+    monkeypatch.setattr(files, "LARGE", 10)
     monkeypatch.setattr(datasets.config, "HF_DATASETS_CACHE", tmp_path / "cache")
     path = write(tmp_path / f"train.{ending}", contents(ROWS)[ending])
     first = load_squad(path)["train"]

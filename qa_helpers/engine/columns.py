@@ -39,24 +39,39 @@ def as_table(columns: Mapping[str, Sequence], schema: pa.Schema) -> pa.Table:
         if not pa.types.is_list(field.type):
             arrays.append(pa.array(rows, type=field.type))
             continue
-        number, flat = field.type.value_type, chain.from_iterable(rows)
+        number = field.type.value_type
         if pa.types.is_fixed_size_list(number):
-            pairs, number, flat = number, number.value_type, chain.from_iterable(flat)
-            values = pa.FixedSizeListArray.from_arrays(_numbers(flat, number), type=pairs)
+            pairs = _numbers(chain.from_iterable(rows), number.value_type)
+            values = pa.FixedSizeListArray.from_arrays(pairs, type=number)
         else:
-            values = _numbers(flat, number)
+            values = _numbers(rows, number)
         borders = pa.array(np.cumsum([0, *map(len, rows)]), pa.int32())
         arrays.append(pa.ListArray.from_arrays(borders, values, type=field.type))
     return pa.Table.from_arrays(arrays, schema=schema)
 
 
-def _numbers(values, number: pa.DataType) -> pa.Array:
-    return pa.array(np.fromiter(values, dtype=number.to_pandas_dtype()))
+def _numbers(rows, number: pa.DataType) -> pa.Array:
+    """All numbers of rows of numbers, one after the other."""
+    if isinstance(rows, list) and rows and isinstance(rows[0], np.ndarray):
+        return pa.array(np.concatenate(rows), number)
+    return pa.array(np.fromiter(chain.from_iterable(rows), dtype=number.to_pandas_dtype()))
 
 
 def lengths_of(rows: Sequence) -> np.ndarray:
     """(rows,) the length of each row."""
     return np.array([len(row) for row in rows], dtype=np.int64)
+
+
+def batches_by_length(lengths: np.ndarray, batch_size: int) -> list[list[int]]:
+    """Rows, longest first, in batches with at most as many tokens as ``batch_size`` of the longest rows have."""
+    order = np.argsort(-lengths, kind="stable").tolist()
+    most = batch_size * int(lengths[order[0]]) if order else 0
+    batches = []
+    while order:
+        count = max(batch_size, most // max(1, int(lengths[order[0]])))
+        batches.append(order[:count])
+        order = order[count:]
+    return batches
 
 
 def pad(

@@ -101,6 +101,19 @@ def is_finished(folder: Path) -> bool:
     return all((folder / name).is_file() for name in (_RUN, TRAINER_STATE_NAME, "config.json"))
 
 
+def check_folder(folder: Path, config) -> None:
+    """Raise a ValueError if a run must not write into ``folder``, because it is a file or holds other work."""
+    if folder.is_file():
+        raise ValueError(f"output_dir {folder.name!r} is a file; name a folder")
+    kept = [p.name for p in folder.iterdir() if p.name != CHECKPOINTS] if folder.is_dir() else []
+    takes_it = config.save_every and config.resume and is_finished(folder)
+    if kept and not config.overwrite and not takes_it:
+        raise ValueError(
+            f"output_dir {folder.name!r} already holds {kept[0]!r}: choose another folder, or set overwrite=True "
+            "(--overwrite) to replace the whole folder"
+        )
+
+
 def find_finished(folder: Path, run: dict) -> TrainerState | None:
     """The last state of the finished run in ``folder``; None if there is none.
 

@@ -16,7 +16,7 @@ from pathlib import Path
 import pyarrow.parquet
 from datasets import Dataset, load_from_disk
 
-from ..examples import shown
+from .rows import shown
 
 NO_TABLE = {  # first bytes of files that have to be unpacked or converted
     b"\x1f\x8b": "compressed (gzip); unpack it first",

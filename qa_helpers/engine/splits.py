@@ -1,0 +1,96 @@
+"""The splits of a source: which file or part is which, and what to do about one that cannot be read."""
+
+from collections.abc import Callable, Mapping
+from pathlib import Path
+
+from datasets import Dataset, DatasetDict
+
+from ..examples import FEATURES, rows_to_dataset
+from .files import READERS, SPLIT_PREFIXES, sound, split_of
+from .progress_bars import track
+from .tables import ROWS, check_columns, table_rows
+
+
+class Splits(DatasetDict):
+    """Split → Dataset. Many publishers keep the answers of a test split secret: such a split raises an error only when
+    asked for.
+
+    Attributes:
+        refused: split → the ValueError that says what is wrong with it.
+    """
+
+    refused: dict[str, ValueError] = {}
+
+    def __missing__(self, split: str):
+        raise self.refused.get(split) or ValueError(f"the source has no split {split!r}; it holds {', '.join(self)}")
+
+
+def split_files(folder: Path) -> dict[str, Path]:
+    found: dict[str, Path] = {}
+    for path in sorted(path for path in folder.iterdir() if path.suffix.lower() in READERS and path.is_file()):
+        split = split_of(path)
+        if split is None:
+            continue
+        if split in found:
+            raise ValueError(
+                f"folder {folder.name!r} holds two files for {split}: {found[split].name} and {path.name}; "
+                "keep one version per folder"
+            )
+        found[split] = path
+    if not found:
+        raise ValueError(
+            f"folder {folder.name!r} holds no examples: expected train*.json and/or dev*.json in it "
+            f"(or {', '.join(ending for ending in READERS if ending != '.json')})"
+        )
+    return found
+
+
+def readable(splits: Mapping, read: Callable) -> Splits:
+    """Apply ``read`` to each split, in order; the test split may fail, as long as there is another split."""
+    found, refused = Splits(), {}
+    for split in sorted(splits, key=_place_of_split):
+        try:
+            found[split] = read(splits[split])
+        except ValueError as error:
+            if split != "test" or len(splits) == 1:
+                raise
+            refused[split] = error
+    found.refused = refused
+    return found
+
+
+def in_schema(splits: dict[str, Dataset], name: str) -> Splits:
+    """Check datasets that the library loaded; those that already have the course's schema are not copied."""
+
+    def checked(named: tuple[str, Dataset]) -> Dataset:
+        split, dataset = named
+        if not len(dataset):
+            raise ValueError(f"{name}: split {split!r} holds no examples; is it the right one?")
+        where = f"{name}, split {split!r}"
+        check_columns(dataset.column_names, where)
+        batches = dataset.with_format("arrow").iter(ROWS)
+        with track(sound(table_rows(batches, where)), f"Checking {split}", len(dataset), "examples") as examples:
+            if not _has_the_schema(dataset):
+                return rows_to_dataset(list(examples))
+            for _ in examples:
+                pass  # reading an example checks it
+        return dataset.select_columns(list(FEATURES))
+
+    if not splits:
+        raise ValueError(f"{name}: holds no split")
+    # A split called "dev" is the validation split, just like a file called dev.json.
+    usual = {
+        split: next((k for k, v in SPLIT_PREFIXES.items() if split in v and k not in splits), split) for split in splits
+    }
+    return readable({usual[split]: (split, dataset) for split, dataset in splits.items()}, checked)
+
+
+def _has_the_schema(dataset: Dataset) -> bool:
+    if not set(FEATURES) <= set(dataset.column_names) or "is_impossible" in dataset.column_names:
+        return False
+    kept = dataset.select_columns(list(FEATURES))
+    return kept.features == FEATURES and not kept.data.column("title").null_count
+
+
+def _place_of_split(split: str) -> int:
+    return list(SPLIT_PREFIXES).index(split) if split in SPLIT_PREFIXES else len(SPLIT_PREFIXES)
