@@ -64,7 +64,7 @@ def test_a_quick_run_takes_minutes_and_a_full_one_is_the_published_recipe():
 def test_the_learning_rate_follows_the_encoder_and_the_length_the_source(large_encoder):
     assert MINI.fine_tune_config("tour").learning_rate == REAL.fine_tune_config("tour").learning_rate == 1e-3
     assert replace(REAL, checkpoint=large_encoder).fine_tune_config("tour").learning_rate == 3e-5
-    assert MINI.fine_tune_config().epochs == 1.8 and MINI.fine_tune_config().evaluate_every is None
+    assert MINI.fine_tune_config().epochs == 1.25 and MINI.fine_tune_config().evaluate_every is None
     assert MINI.fine_tune_config("tour", epochs=1).epochs == 1
 
 

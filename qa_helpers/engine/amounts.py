@@ -42,7 +42,7 @@ _TRIAL_STEPS = {"max_steps": 30, "batch_size": 8, "learning_rate": 1e-4}
 #: a later lesson. "trial" only shows that everything runs.
 AMOUNTS = {
     "tour": {
-        "mini": Amount(epochs=1.1, evaluate_every=175, save_every=250),  # about 510 steps, as in the comparison
+        "mini": Amount(epochs=1.25, evaluate_every=200, save_every=250),  # 585 steps
         "trial": Amount(240, 60, evaluate_every=15, save_every=15, **_TRIAL_STEPS),
         "quick": Amount(4_000, 1_000, epochs=2.0, evaluate_every=130, save_every=130),  # about 510 steps
         "full": _RECIPE,
