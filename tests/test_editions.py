@@ -61,7 +61,7 @@ def test_the_students_lesson_has_all_cells_no_outputs_and_no_solutions(dist, les
 
 def test_the_students_folder_holds_lessons_and_a_readme(dist):
     assert {path.name for path in (dist / "student").iterdir()} == (
-        {lesson_path(lesson).name for lesson in LESSONS} | {"README.md", "BIBLIOGRAPHY.md", "images"}
+        {lesson_path(lesson).name for lesson in LESSONS} | {"README.md", "BIBLIOGRAPHY.md", "SEVERAL_GPUS.md", "images"}
     )
 
 
@@ -89,7 +89,7 @@ def test_links_of_both_editions_lead_somewhere(dist):
 @in_each
 def test_only_links_to_solutions_and_badges_are_taken_out(dist, lesson):
     before, after = links(prose(lesson_path(lesson))), links(prose(dist / "student" / lesson_path(lesson).name))
-    kinds = (".ipynb", ".svg", "BIBLIOGRAPHY.md")
+    kinds = (".ipynb", ".svg", "BIBLIOGRAPHY.md", "SEVERAL_GPUS.md")
     handed_out = {link for link in before if not link.startswith(("solutions/", "../")) and link.endswith(kinds)}
     assert after == handed_out
     assert "colab.research" not in prose(dist / "student" / lesson_path(lesson).name)

@@ -33,10 +33,13 @@ def student_edition(folder: Path) -> None:
     Raises:
         ValueError: an exercise lacks a cell, or its stub is not open.
     """
-    names = {lesson_path(lesson).name for lesson in LESSONS} | {"BIBLIOGRAPHY.md"}
-    shutil.copy(ROOT / "notebooks" / "BIBLIOGRAPHY.md", folder)
+    pages = ("BIBLIOGRAPHY.md", "SEVERAL_GPUS.md")
+    names = {lesson_path(lesson).name for lesson in LESSONS} | set(pages)
     shutil.copytree(ROOT / "notebooks" / "images", folder / "images")
     names |= {f"images/{path.name}" for path in (folder / "images").iterdir()}
+    for page in pages:
+        text = (ROOT / "notebooks" / page).read_text(encoding="utf-8")
+        (folder / page).write_text(without_links(text, names), encoding="utf-8")
     for lesson in LESSONS:
         path = lesson_path(lesson)
         notebook = cleared(nbformat.read(path, as_version=4))
