@@ -73,6 +73,13 @@ def test_notebooks_are_executed_in_order_without_errors(path):
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
+def test_no_table_cuts_a_cell_off(path):
+    """pandas cuts off what is longer than 50 characters, unless a notebook tells it not to."""
+    cut = re.findall(r"<td>([^<]*\.\.\.)</td>", path.read_text(encoding="utf-8"))
+    assert not cut, f"{path.name} shows {cut}"
+
+
+@pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda p: p.stem)
 def test_widgets_are_saved_with_their_state(path):
     """``metadata.widgets`` without state is an "Invalid Notebook" on GitHub; a view without state shows nothing."""
     notebook = json.loads(path.read_text(encoding="utf-8"))
