@@ -15,6 +15,7 @@ from qa_helpers.classroom import gpu
 from qa_helpers.figures import gpu_plots
 from qa_helpers.mini.corpus import write_corpus
 
+ORDER = list(gpu.STEPS)
 ABOUT = {"dry_run": True, "size": "tiny", "texts": "made up", "machine": {"device": "cpu"}}
 
 
@@ -26,7 +27,7 @@ def bench(tmp_path_factory):
 
 
 def test_the_record_has_the_steps_of_the_program():
-    assert tuple(gpu_run.STEPS) == gpu.STEPS
+    assert list(gpu_run.STEPS) == list(gpu.STEPS)
 
 
 @pytest.mark.parametrize("name", gpu_run.STEPS)
@@ -112,7 +113,7 @@ def counted(monkeypatch):
     def fake(name):
         def step(bench):
             taken.append(name)
-            if name == gpu.STEPS[2] and taken.count(name) == 1:
+            if name == ORDER[2] and taken.count(name) == 1:
                 raise RuntimeError("the session ended")
             return [{"what": name, "value": 1.23456}]
 
@@ -127,17 +128,17 @@ def test_a_run_that_was_cut_off_goes_on_with_the_step_that_is_missing(bench, cou
     with pytest.raises(RuntimeError, match="the session ended"):
         gpu_run.run(bench, ABOUT, list(gpu.STEPS), kept)
     state = gpu_run.run(bench, ABOUT, list(gpu.STEPS), kept)
-    assert counted == [*gpu.STEPS[:3], *gpu.STEPS[2:]], "the first two steps were taken once"
-    assert state["steps"][gpu.STEPS[0]] == [{"what": gpu.STEPS[0], "value": 1.23}]
+    assert counted == [*ORDER[:3], *ORDER[2:]], "the first two steps were taken once"
+    assert state["steps"][ORDER[0]] == [{"what": ORDER[0], "value": 1.23}]
     gpu_run.write_record(state, tmp_path / "record.json")
     assert not gpu.recorded_run(tmp_path / "record.json").measured
 
 
 def test_another_machine_begins_anew(bench, counted, tmp_path):
     kept = tmp_path / "kept.json"
-    gpu_run.run(bench, ABOUT, list(gpu.STEPS[:1]), kept)
-    gpu_run.run(bench, {**ABOUT, "machine": {"device": "another"}}, list(gpu.STEPS[:1]), kept)
-    assert counted == [gpu.STEPS[0]] * 2
+    gpu_run.run(bench, ABOUT, list(ORDER[:1]), kept)
+    gpu_run.run(bench, {**ABOUT, "machine": {"device": "another"}}, list(ORDER[:1]), kept)
+    assert counted == [ORDER[0]] * 2
 
 
 def test_damaged_remains_of_a_run_are_explained(bench, tmp_path):
@@ -173,10 +174,13 @@ def test_a_measured_record_gives_its_tables_and_a_dry_run_the_estimate(tmp_path,
     assert (
         dry.table("step", estimate).loc["a", "value"] == 5.0 and dry.table("step", estimate).columns.name == "estimate"
     )
-    dry.show("timing", "drill")
-    assert capsys.readouterr().out == "Not measured on a GPU yet: timing, drill\n"
+    dry.show()
+    assert capsys.readouterr().out == "There are none: nobody has measured this on a GPU yet.\n"
     measured.show("timing")
-    assert "value" in capsys.readouterr().out
+    shown = capsys.readouterr().out
+    assert "timing: ten products" in shown and "value" in shown and "drill" not in shown
+    measured.show()
+    assert all(f"{name}: " in shown for shown in [capsys.readouterr().out] for name in gpu.STEPS)
 
 
 @pytest.mark.parametrize(
@@ -228,6 +232,13 @@ def test_a_budget_counts_shared_memory_once_and_forgets_what_is_gone():
     assert counted.used == counted.most == 1024
     product.sum().backward()
     assert counted.used == 0 and counted.most == 1024
+
+
+def test_a_budget_does_not_count_weights():
+    layer, rows = torch.nn.Linear(16, 8), torch.ones(4, 16)  # keeps its input, 256 bytes, and a view of its weights
+    with gpu.Budget() as counted:
+        layer(rows * 2).sum().backward()
+    assert counted.most == 256 and layer.weight.grad.eq(8).all()
 
 
 def test_a_budget_that_is_used_up_raises_pytorchs_error():

@@ -13,17 +13,27 @@ from ..checkpoints import ASSETS
 
 RECORD = ASSETS / "gpu_run.json"
 #: Everything that ``tools/gpu_run.py`` measures, in its order; a record has rows for each of them.
-STEPS = (
-    *("timing", "peaks", "step", "scaling", "memory", "largest batch", "drill"),
-    *("padding", "feeding", "families", "end to end"),
-)
+STEPS = {
+    "timing": "ten products by the clock, waited for and not, at the beginning of a program and later (section 2)",
+    "peaks": "what a large product reaches in each number format (sections 1 and 3)",
+    "step": "a training step of bert-base in each number format (section 9)",
+    "scaling": "the scale of a float16 training, from one that is far too large (section 5)",
+    "memory": "GiB at the peak of a step, by batch size and way to train (section 6)",
+    "largest batch": "the largest batch that fits, by memory and way to train (section 7)",
+    "drill": "out of memory in fine_tune, the two messages, and the way around it (section 7)",
+    "padding": "bert-base on windows of SQuAD's lengths, padded in three ways (section 10)",
+    "feeding": "loading alone and loading for a small model, with workers and pinned memory (section 10)",
+    "families": "a step of the base size of each family (lesson 09)",
+    "end to end": "a model of six layers from SQuAD's files to scores, which say nothing since its first weights are random: "
+    "everything padded and float32, and fine_tune (section 12)",
+}
 
 
 class Budget(torch.autograd.graph.saved_tensors_hooks):
     """Within the block, what forward passes keep for their backward passes may not take more than ``total`` bytes.
 
     It stands in for a small GPU. Memory that several tensors share counts once, and no longer counts once it is
-    freed. ``used``: the bytes kept now; ``most``: the most so far.
+    freed. The model's weights do not count: they are in memory anyway. ``used``: the bytes kept now; ``most``: the most so far.
 
     Raises:
         torch.OutOfMemoryError: in the forward pass that wants to keep more.
@@ -41,6 +51,9 @@ class Budget(torch.autograd.graph.saved_tensors_hooks):
     def _keep(self, tensor: torch.Tensor) -> "_Kept":
         storage = tensor.untyped_storage()
         place, size = storage._cdata, storage.nbytes()
+        root = tensor if tensor._base is None else tensor._base
+        if isinstance(root, torch.nn.Parameter):  # in memory anyway
+            return _Kept(tensor)
         if place not in self._holders:
             if self.used + size > self.total:
                 raise torch.OutOfMemoryError(
@@ -105,7 +118,7 @@ class RecordedRun:
         if not self.measured:
             return (
                 "Nobody has run this on a GPU yet. The tables about GPUs in this lesson are estimates, made from data sheets "
-                "and from the assumptions beside them. `make gpu` measures them."
+                "and from the assumptions beside them. `make gpu`, in the folder of the repository, measures them."
             )
         facts = [f"{name} {value}" for name, value in self.machine.items() if name != "device" and value is not None]
         return f"Measured on one {self.machine['device']} ({', '.join(facts)})."
@@ -128,14 +141,14 @@ class RecordedRun:
         return rows.set_index(rows.columns[0]).rename_axis(columns=f"measured: {self.machine['device']}")
 
     def show(self, *steps: str) -> None:
-        """Show the tables of these steps, or say that they have not been measured."""
+        """Show the tables of these steps (all, if none is named), or say that nothing has been measured."""
         from IPython.display import display
 
         if not self.measured:
-            print("Not measured on a GPU yet:", ", ".join(steps))
+            print("There are none: nobody has measured this on a GPU yet.")
             return
-        for step in steps:
-            print(step)
+        for step in steps or STEPS:
+            print(f"{step}: {STEPS[step]}")
             display(self.table(step, None))
 
 
