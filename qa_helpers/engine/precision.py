@@ -22,7 +22,7 @@ def autocast(device: torch.device):
 
 
 def check_fits(model: nn.Module, input_ids) -> None:
-    """Raise a ValueError if windows do not fit a model: too many tokens, or token ids beyond its vocabulary.
+    """Raise a ValueError if windows do not fit a model: too many tokens, or token ids outside its vocabulary.
 
     Args:
         input_ids: a row (tokens,) per window.
