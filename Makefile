@@ -8,6 +8,7 @@
 # make links      write the repository's address into badges and setup cells: make links REPO=owner/name
 # make test-colab play Colab: install the course from a notebook's first cell into what Colab has (four minutes)
 # make site       the lessons as web pages and PDFs: dist/site/index.html; MODEL=runs/first puts your own small BERT into them
+# make slides     a lesson as slides in dist/slides: make slides NOTEBOOK=notebooks/03_stride_windows.ipynb (needs npm once)
 # make test-site  look at the site in the system's Chromium, and hold the model in its pages to the package
 # make student    write dist/student: the lessons with exercises open, without outputs and solutions
 # make teacher    write dist/teacher: everything, with a guide and the sources of assignments for nbgrader
@@ -22,7 +23,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lab run test test-all test-extra unit nbval lint notebooks links test-real test-browser test-colab student teacher test-nbgrader site test-site bench gpu assets clean
+.PHONY: lab run test test-all test-extra unit nbval lint notebooks links test-real test-browser test-colab student teacher test-nbgrader site slides test-site bench gpu assets clean
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_tour.ipynb $(LAB_FLAGS)
@@ -49,6 +50,10 @@ test-nbgrader: $(READY)
 
 site: $(READY)
 	$(BIN)/python tools/site/build_site.py $(if $(MODEL),--model '$(MODEL)')
+
+slides: $(READY)
+	$(if $(NOTEBOOK),,$(error Name a lesson: make slides NOTEBOOK=notebooks/03_stride_windows.ipynb))
+	$(BIN)/python tools/site/slides.py $(NOTEBOOK)
 
 test-site: $(READY)
 	$(BIN)/python -m pytest -q tests/test_site_live.py tests/browser/test_site_in_chromium.py tests/browser/test_live_in_chromium.py

@@ -36,7 +36,8 @@ def passages() -> list[Passage]:
     for path in LESSONS:
         heading = ""
         for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
-            if cell["cell_type"] == "markdown":
+            # The questions are written from a file of their own; a term in them is not explained there.
+            if cell["cell_type"] == "markdown" and "self-check" not in cell["metadata"].get("tags", []):
                 for part in re.split(r"(?m)^(?=#{2,4} )", "".join(cell["source"])):
                     titled = re.match(r"#{2,4} (.+)", part)
                     heading = anchor_of(titled[1]) if titled else heading

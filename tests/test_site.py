@@ -16,6 +16,8 @@ import notebook_html
 import pytest
 import reading_aids
 import self_check
+import self_check_cells
+import slides as slideshow
 import yaml
 from bs4 import BeautifulSoup
 from conftest import REPOSITORY
@@ -530,3 +532,46 @@ def test_a_captions_text_becomes_the_alternative_text(tmp_path):
     build.build(tmp_path / "site", notebook(tmp_path, "# T", None, '*Figure: bars of "n" < 5, `code`.* And more.'))
     page = BeautifulSoup((tmp_path / "site" / "00_x.html").read_text(), "html.parser")
     assert page.img["alt"] == 'Figure: bars of "n" < 5, code.'.removeprefix("Figure: ")
+
+
+def test_each_lesson_has_the_same_questions_as_a_cell():
+    rows = self_check_cells.guide_rows((NOTEBOOKS / "TEACHING.md").read_text(encoding="utf-8"))
+    for lesson, questions in self_check.load(NOTEBOOKS / "self_check.yaml").items():
+        notebook = json.loads((NOTEBOOKS / f"{lesson}.ipynb").read_text(encoding="utf-8"))
+        expected = self_check_cells.with_questions(notebook, self_check_cells.cell_source(questions, rows))
+        assert notebook == expected, f"{lesson}: run python tools/self_check_cells.py"
+        assert sum(self_check_cells.TAG in cell["metadata"].get("tags", []) for cell in notebook["cells"]) == 1
+
+
+def test_the_cell_of_questions_is_not_shown_twice_on_a_page(site):
+    for lesson in self_check.load(NOTEBOOKS / "self_check.yaml"):
+        page = site[1][f"{lesson}.html"]
+        assert [h.get_text() for h in page.find_all(["h2", "h3"])].count("Check yourself") == 1
+
+
+def test_a_lesson_as_slides_has_every_cell_and_loads_nothing_from_elsewhere(tmp_path):
+    package = tmp_path / "package"
+    (package / "dist").mkdir(parents=True)
+    for name in slideshow.TAKEN:
+        (package / name).write_text("", encoding="utf-8")
+    source = NOTEBOOKS / "03_stride_windows.ipynb"
+    page = BeautifulSoup(slideshow.write_slides(source, tmp_path / "out", package).read_text("utf-8"), "html.parser")
+    headings = [
+        line
+        for cell in nbformat.read(source, as_version=4).cells
+        if cell.cell_type == "markdown"
+        for line in re.findall(r"(?m)^## (.+)$", cell.source)
+    ]
+    columns = page.select(".slides > section")
+    assert len(columns) == len(headings) + 1 and all(column.find("section") for column in columns)
+    assert [column.h2.get_text().strip("¶ ") for column in columns[1:]] == [h.replace("`", "") for h in headings]
+    assert len(page.select("img[src^=data]")) == 3, "the lesson's figures"
+    assert not re.search(r'(?:src|href)="(?:https?:)?//[^"]*\.(?:js|css|png)', str(page))
+    for tag in page.select("script[src], link[href]"):
+        assert (tmp_path / "out" / (tag.get("src") or tag["href"])).is_file()
+
+
+def test_slides_without_npm_say_what_to_install(tmp_path, monkeypatch):
+    monkeypatch.setattr(slideshow.shutil, "which", lambda name: None)
+    with pytest.raises(ValueError, match="install Node.js"):
+        slideshow.reveal(tmp_path)

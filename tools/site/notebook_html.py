@@ -47,6 +47,8 @@ def render(notebook, name: str) -> Rendered:
     """
     rendered, parts = Rendered(), []
     for number, cell in enumerate(notebook.cells):
+        if "self-check" in cell.metadata.get("tags", []):
+            continue  # the page has the same questions as a form (self_check.py)
         if cell.cell_type == "markdown":
             parts.append(f'<div class="cell text">\n{text_html(BADGE.sub("", cell.source))}</div>\n')
         elif cell.cell_type == "code":

@@ -99,11 +99,11 @@ def misconceptions(guide: BeautifulSoup | Tag) -> dict[str, Tag]:
         if table.th and table.th.get_text() == "Misconception":
             for row in table.select("tbody tr"):
                 thought, dispels = row.find_all("td")
-                found[_plain(thought.get_text())] = dispels
+                found[plain(thought.get_text())] = dispels
     return found
 
 
-def _plain(text: str) -> str:
+def plain(text: str) -> str:
     """A misconception without quotation marks and without marks for code and emphasis."""
     return " ".join(re.sub(r"[`*]", "", text).strip().strip("“”").split())
 
@@ -128,24 +128,24 @@ def _question_html(question: Question, rows: dict[str, Tag], place: str) -> str:
     items = []
     for choice in question.choices:
         if choice.right:
-            said = f"<b>Right.</b> {_inline(choice.because)}"
+            said = f"<b>Right.</b> {inline(choice.because)}"
         else:
-            row = rows.get(_plain(choice.misconception))
+            row = rows.get(plain(choice.misconception))
             if row is None:
                 raise ValueError(f"{place}: TEACHING.md has no misconception {choice.misconception!r}")
-            why = f"{_inline(choice.because)} " if choice.because else ""
+            why = f"{inline(choice.because)} " if choice.because else ""
             said = (
                 f'<b>Not quite.</b> {why}<span class="misconception">This is the misconception '
-                f"“{_inline(choice.misconception)}”. {row.decode_contents()}</span>"
+                f"“{inline(choice.misconception)}”. {row.decode_contents()}</span>"
             )
         items.append(
-            f'<li data-right="{int(choice.right)}"><div class="choice">{_inline(choice.text)}</div>'
+            f'<li data-right="{int(choice.right)}"><div class="choice">{inline(choice.text)}</div>'
             f'<details><summary>Is this right?</summary><p class="said">{said}</p></details></li>'
         )
-    return f'<div class="question"><p class="ask">{_inline(question.ask)}</p><ul>{"".join(items)}</ul></div>'
+    return f'<div class="question"><p class="ask">{inline(question.ask)}</p><ul>{"".join(items)}</ul></div>'
 
 
-def _inline(markdown: str) -> str:
+def inline(markdown: str) -> str:
     """One line of Markdown as HTML without a paragraph around it."""
     html = markdown2html_mistune(" ".join(markdown.split())).strip()
     return re.sub(r"^<p>|</p>$", "", html) if html.startswith("<p>") else escape(markdown)
