@@ -14,7 +14,7 @@
 # make test-nbgrader  hand an assignment out and grade it with nbgrader, in an environment of its own
 # make gpu        measure on a GPU what lesson 07 says about GPUs (some ten minutes); GPU_FLAGS="--size tiny --device cpu" only tries it out
 # make bench      qa_helpers beside the published recipe, stage by stage: make bench CHECKPOINT=folder DATA=folder
-# make shortcuts  measure what lesson 11 says about several seeds (about twenty minutes on one core; nobody needs to)
+# make shortcuts  measure what lesson 11 says about several seeds (a quarter of an hour on one core; nobody needs to)
 # make assets     make the small encoders, mini-bert-qa and the comparison again (some hours on one core; nobody needs to)
 # The first call makes a virtual environment in .venv and installs the versions of constraints.txt.
 

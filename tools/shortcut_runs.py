@@ -1,4 +1,4 @@
-"""Measure what lesson 11 says about several seeds: ``make shortcuts`` (about twenty minutes on one core).
+"""Measure what lesson 11 says about several seeds: ``make shortcuts`` (a quarter of an hour on one core).
 
     python tools/shortcut_runs.py [--output-file FILE] [--seeds N] [--tiny]
 
