@@ -15,6 +15,7 @@
 # make test-nbgrader  hand an assignment out and grade it with nbgrader, in an environment of its own
 # make gpu        measure on a GPU what lesson 07 says about GPUs (some ten minutes); GPU_FLAGS="--size tiny --device cpu" only tries it out
 # make bench      qa_helpers beside the published recipe, stage by stage: make bench CHECKPOINT=folder DATA=folder
+# make shortcuts  measure what lesson 11 says about several seeds (a quarter of an hour on one core; nobody needs to)
 # make assets     make the small encoders, mini-bert-qa and the comparison again (some hours on one core; nobody needs to)
 # The first call makes a virtual environment in .venv and installs the versions of constraints.txt.
 
@@ -23,7 +24,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lab run test test-all test-extra unit nbval lint notebooks links test-real test-browser test-colab student teacher test-nbgrader site slides test-site bench gpu assets clean
+.PHONY: lab run test test-all test-extra unit nbval lint notebooks links test-real test-browser test-colab student teacher test-nbgrader site slides test-site bench gpu shortcuts assets clean
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_tour.ipynb $(LAB_FLAGS)
@@ -101,6 +102,10 @@ nbval: $(READY)
 lint: $(READY)
 	$(BIN)/python -m ruff check qa_helpers tests tools notebooks
 	$(BIN)/python -m ruff format --check --quiet qa_helpers tests tools notebooks
+
+# A run that is in the file is not repeated.
+shortcuts: $(READY)
+	$(BIN)/python tools/shortcut_runs.py
 
 # A step that is done is not done again; `make assets AGAIN=--again` begins anew.
 assets: $(READY)

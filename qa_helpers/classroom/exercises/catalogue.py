@@ -41,6 +41,7 @@ LESSONS = {
     8: "Evaluation",
     9: "BERT and friends",
     10: "Your own documents",
+    11: "What did it learn?",
 }
 
 EXERCISES = (
@@ -77,4 +78,7 @@ EXERCISES = (
     Exercise("10.1", "The passage around an answer", 1, "passage_of", "check_passage_of"),
     Exercise("10.2", "A split by documents", 2, "split_by_document", "check_split_by_document"),
     Exercise("10.3", "A quotation that is nearly exact", 3, "places_of", "check_places_of"),
+    Exercise("11.1", "Right every time", 1, "right_every_time", "check_right_every_time"),
+    Exercise("11.2", "A sentence in front", 2, "put_in_front", "check_put_in_front"),
+    Exercise("11.3", "What is left of the question", 3, "what_is_left", "check_what_is_left"),
 )
