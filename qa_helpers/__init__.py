@@ -29,7 +29,7 @@ _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 # Modules of the subpackages that lessons use, under their last name: ``from qa_helpers import plots``.
 _MODULES = {
     "mini": ["comparison", "corpus", "pretraining"],
-    "figures": ["evaluation_plots", "family_plots", "model_plots", "plots", "training_plots"],
+    "figures": ["evaluation_plots", "family_plots", "model_plots", "plots", "serving_plots", "training_plots"],
     "classroom": ["annotations", "cases", "exercises", "machine", "render", "widgets"],
 }
 _MODULE_HOME = {name: f"{folder}.{name}" for folder, names in _MODULES.items() for name in names}

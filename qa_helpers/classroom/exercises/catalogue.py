@@ -41,6 +41,7 @@ LESSONS = {
     8: "Evaluation",
     9: "BERT and friends",
     10: "Your own documents",
+    12: "Put it to work",
 }
 
 EXERCISES = (
@@ -77,4 +78,7 @@ EXERCISES = (
     Exercise("10.1", "The passage around an answer", 1, "passage_of", "check_passage_of"),
     Exercise("10.2", "A split by documents", 2, "split_by_document", "check_split_by_document"),
     Exercise("10.3", "A quotation that is nearly exact", 3, "places_of", "check_places_of"),
+    Exercise("12.1", "Find what quantization broke", 2, "worst_matrix", "check_worst_matrix"),
+    Exercise("12.2", "Choose the batch size", 1, "choose_batch", "check_choose_batch"),
+    Exercise("12.3", "The limits of a model", 3, "limits", "check_limits"),
 )
