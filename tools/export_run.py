@@ -166,11 +166,11 @@ def weights_left(path: Path) -> list[str]:
     return [node.input[1] for node in graph.node if node.op_type == "MatMul" and node.input[1] in stored]
 
 
-def same_spans(first, second) -> int:
+def same_spans(first, second):
     return sum((a.start, a.end) == (b.start, b.end) for a, b in zip(first, second))
 
 
-def largest_difference(first, second) -> float:
+def largest_difference(first, second):
     return float(max(np.abs(a - b).max() for one, other in zip(first, second) for a, b in zip(one, other)))
 
 
