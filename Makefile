@@ -13,7 +13,7 @@
 # make teacher    write dist/teacher: everything, with a guide and the sources of assignments for nbgrader
 # make test-nbgrader  hand an assignment out and grade it with nbgrader, in an environment of its own
 # make gpu        measure on a GPU what lesson 07 says about GPUs (some ten minutes); GPU_FLAGS="--size tiny --device cpu" only tries it out
-# make exported measure what an export to ONNX and int8 keep of each family, for lesson 12 (a quarter of an hour); EXPORTED_FLAGS="--families albert --again"
+# make exported measure what an export to ONNX and int8 keep of each family, for lesson 12 (ten minutes or more); EXPORTED_FLAGS="--families albert --again"
 # make bench      qa_helpers beside the published recipe, stage by stage: make bench CHECKPOINT=folder DATA=folder
 # make assets     make the small encoders, mini-bert-qa and the comparison again (some hours on one core; nobody needs to)
 # The first call makes a virtual environment in .venv and installs the versions of constraints.txt.
