@@ -14,6 +14,7 @@
 # make teacher    write dist/teacher: everything, with a guide and the sources of assignments for nbgrader
 # make test-nbgrader  hand an assignment out and grade it with nbgrader, in an environment of its own
 # make gpu        measure on a GPU what lesson 07 says about GPUs (some ten minutes); GPU_FLAGS="--size tiny --device cpu" only tries it out
+# make exported measure what an export to ONNX and int8 keep of each family, for lesson 12 (ten minutes or more); EXPORTED_FLAGS="--families albert --again"
 # make bench      qa_helpers beside the published recipe, stage by stage: make bench CHECKPOINT=folder DATA=folder
 # make shortcuts  measure what lesson 11 says about several seeds (a quarter of an hour on one core; nobody needs to)
 # make assets     make the small encoders, mini-bert-qa and the comparison again (some hours on one core; nobody needs to)
@@ -24,7 +25,7 @@ VENV ?= .venv
 BIN := $(VENV)/bin
 READY := $(VENV)/.ready
 
-.PHONY: lab run test test-all test-extra unit nbval lint notebooks links test-real test-browser test-colab student teacher test-nbgrader site slides test-site bench gpu shortcuts assets clean
+.PHONY: lab run test test-all test-extra unit nbval lint notebooks links test-real test-browser test-colab student teacher test-nbgrader site slides test-site bench gpu exported shortcuts assets clean
 
 lab: $(READY)
 	$(BIN)/jupyter lab --notebook-dir=notebooks --LabApp.default_url=/lab/tree/00_tour.ipynb $(LAB_FLAGS)
@@ -66,6 +67,10 @@ bench: $(READY)
 # A step that is done is not done again; `make gpu GPU_FLAGS=--again` begins anew.
 gpu: $(READY)
 	$(BIN)/python tools/gpu_run.py $(GPU_FLAGS)
+
+# A family that is in the record is not measured again, unless its encoder has changed.
+exported: $(READY)
+	$(BIN)/python tools/export_run.py $(EXPORTED_FLAGS)
 
 # Two notebooks at a time, each on one thread. The real files are taken from QA_REAL_DATA or ../shared, else made up.
 test-real: $(READY)

@@ -30,7 +30,15 @@ _HOME = {name: module for module, names in _PUBLIC.items() for name in names}
 # Modules of the subpackages that lessons use, under their last name: ``from qa_helpers import plots``.
 _MODULES = {
     "mini": ["comparison", "corpus", "pretraining", "probes", "shortcuts"],
-    "figures": ["evaluation_plots", "family_plots", "model_plots", "plots", "probe_plots", "training_plots"],
+    "figures": [
+        "evaluation_plots",
+        "family_plots",
+        "model_plots",
+        "plots",
+        "probe_plots",
+        "serving_plots",
+        "training_plots",
+    ],
     "classroom": ["annotations", "cases", "exercises", "machine", "render", "widgets"],
 }
 _MODULE_HOME = {name: f"{folder}.{name}" for folder, names in _MODULES.items() for name in names}

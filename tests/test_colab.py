@@ -124,6 +124,23 @@ def test_a_lesson_runs_and_nothing_that_colab_has_changes(student, colab, publis
     assert not [output for output in outputs if output["output_type"] == "error"]
 
 
+def test_lesson_12_also_gets_the_packages_of_its_extra(student, colab, published, tmp_path):
+    """Its first two cells alone: the lesson itself takes minutes."""
+    before = installed(colab)
+    notebook = json.loads((published / "notebooks/12_put_it_to_work.ipynb").read_text(encoding="utf-8"))
+    code = [cell for cell in notebook["cells"] if cell["cell_type"] == "code"]
+    check = {**code[1], "source": "import fastapi, httpx, onnx, onnxruntime, onnxscript"}
+    notebook["cells"] = [*code[:2], check]
+    path = tmp_path / "beginning.ipynb"
+    path.write_text(json.dumps(notebook), encoding="utf-8")
+    code, output, _ = student(path)
+    assert code == 0, output
+    after = installed(colab)
+    assert {"fastapi", "onnx", "onnxruntime", "onnxscript"} <= set(after)
+    changed = {name: (version, after.get(name)) for name, version in before.items() if after.get(name) != version}
+    assert not changed, f"the packages of lesson 12 changed what Colab has: {changed}"
+
+
 def test_training_works_with_the_versions_that_colab_has(colab, tmp_path):
     """Names of the library's options change between versions, and training uses most of them."""
     assert "qa-helpers" in installed(colab), "the test above installs it"

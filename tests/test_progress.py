@@ -201,9 +201,9 @@ def test_all_lessons_and_all_exercises_are_shown(file):
         assert all(f"{e.number} {e.title}" in shown for e in EXERCISES if e.lesson == number)
 
 
-@pytest.mark.parametrize("lesson", [11, -1, "3"])
+@pytest.mark.parametrize("lesson", [13, -1, "3"])
 def test_an_unknown_lesson_is_told(lesson):
-    with pytest.raises(ValueError, match="the lessons are 0 to 10"):
+    with pytest.raises(ValueError, match="the lessons are 0 to 12"):
         qa.progress(lesson)
 
 

@@ -174,7 +174,7 @@ def points_table() -> str:
 
 STUDENT_README = """# Extractive QA in notebooks
 
-Twelve lessons, from a dataset row to a model that reads your own documents. They come without outputs: run the cells from
+Thirteen lessons, from a dataset row to a model that reads your own documents. They come without outputs: run the cells from
 top to bottom, and do the exercises where they stand. Each has a checker that says what it sees.
 
 {lessons}

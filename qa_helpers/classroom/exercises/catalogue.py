@@ -42,6 +42,7 @@ LESSONS = {
     9: "BERT and friends",
     10: "Your own documents",
     11: "What did it learn?",
+    12: "Put it to work",
 }
 
 EXERCISES = (
@@ -81,4 +82,7 @@ EXERCISES = (
     Exercise("11.1", "Right every time", 1, "right_every_time", "check_right_every_time"),
     Exercise("11.2", "A sentence in front", 2, "put_in_front", "check_put_in_front"),
     Exercise("11.3", "What is left of the question", 3, "what_is_left", "check_what_is_left"),
+    Exercise("12.1", "Find what quantization broke", 2, "worst_matrix", "check_worst_matrix"),
+    Exercise("12.2", "Choose the batch size", 1, "choose_batch", "check_choose_batch"),
+    Exercise("12.3", "The limits of a model", 3, "limits", "check_limits"),
 )
