@@ -79,18 +79,25 @@ def plot_token_weights(
     for name, values in weights.items():
         if len(values) != len(offsets):
             raise ValueError(f"{name!r} has {len(values)} numbers for {len(offsets)} tokens: it needs one for each")
-    columns, rows, places, column, seen = 112, 0.0, {}, 0, None
+    words: list[list] = []  # (token, side, text) of tokens without white space between them
+    end_before = None
     for k, (side, (start, end)) in enumerate(zip(sides, offsets)):
         if side is None:
             continue
-        piece = texts[side][start:end].strip()
-        new_text = seen is not None and seen[0] != side
-        space = seen is not None and not new_text and (start > seen[1] or texts[side][start : start + 1].isspace())
-        if new_text or column + space + len(piece) > columns:
-            rows, column, space = rows + (1.5 if new_text else 1), 0, False
-        places[k] = (rows, column + space, piece)
-        column += space + len(piece)
-        seen = (side, end)
+        if end_before != (side, start) or texts[side][start : start + 1].isspace():
+            words.append([])
+        words[-1].append((k, side, texts[side][start:end].strip()))
+        end_before = (side, end)
+    columns, row, column, places = 112, 0.0, 0, {}
+    for word, before in zip(words, [None, *words]):
+        new_text = before is not None and before[0][1] != word[0][1]
+        if new_text or (column and column + sum(len(piece) for *_, piece in word) > columns):
+            row, column = row + (1.5 if new_text else 1), 0
+        for k, _, piece in word:
+            places[k] = (row, column, piece)
+            column += len(piece)
+        column += 1
+    rows = row
     height = 0.21 * (rows + 1) + 0.3
     drawn, panels = figure(9.0, height * len(weights), rows=len(weights), squeeze=False)
     shades = matplotlib.colormaps["PuOr_r"]
