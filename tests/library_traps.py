@@ -82,7 +82,7 @@ TRAPS = [
     Trap(
         "test_roberta_and_distilbert_have_no_segments",
         "transformers",
-        {"02": "they have no segments", "09": "DistilBERT has no segments"},
+        {"02": "these models have no segments", "09": "DistilBERT has no segments"},
         {"qa_helpers/features.py": "sequence_ids"},
     ),
     Trap(
@@ -124,7 +124,7 @@ TRAPS = [
     Trap(
         "test_leading_spaces_in_a_question_upset_only_second_truncation",
         "tokenizers",
-        {"03": "RoBERTa's tokenizer makes a token of each but the last", "04": "strip()"},
+        {"03": "turn several spaces at the beginning of a text into extra tokens", "04": "strip()"},
         {"qa_helpers/features.py": 'row["question"].strip()'},
     ),
     Trap(

@@ -1,6 +1,7 @@
 """The figures of lesson 11 show the numbers that they are given."""
 
 import matplotlib
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 from matplotlib.colors import to_rgb
@@ -11,6 +12,12 @@ from qa_helpers.figures.probe_plots import plot_estimates, plot_layouts, plot_to
 
 matplotlib.use("Agg")
 QUESTION, CONTEXT = "Who lit it?", "Odile Brask lit the lamp in 1874. " * 6
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
 
 
 def test_estimates_stand_at_their_values_and_what_reaches_0_is_grey():

@@ -1,9 +1,16 @@
 """The figures of lesson 12 show the numbers that they are given."""
 
+import matplotlib.pyplot as plt
 import numpy as np
 import pytest
 
 from qa_helpers.figures import serving_plots
+
+
+@pytest.fixture(autouse=True)
+def close():
+    yield
+    plt.close("all")
 
 
 def row(family, size, time, change, error=None):
