@@ -2,7 +2,7 @@
 
 A widget of a notebook leaves a remark on its page, and after it the picture of the widget, its static twin. The place of the
 live widget is right after the remark: where a browser runs JavaScript, the widget is there instead of the remark. The example
-is read from the twin. If the twin shows no text, the embedded corpus is asked for the text of its question; a question that it
+is read from the twin. If the twin does not show the whole text, the embedded corpus is asked for the text of its question; a question that it
 does not have (the lesson was run with other data) is left out, and the widget begins with an example of the corpus.
 """
 
@@ -87,7 +87,9 @@ def given(widget: str, twin: Tag) -> dict:
         for summary in box.find_all("summary"):
             summary.decompose()
         return {"question": question, "context": box.get_text()}
-    own = {"question": question, "context": box.get_text(), "answer": marked(box)} if box else found(question)
+    # The label stepper's picture has only an excerpt of a long text.
+    whole = box and widget != "qa-label-stepper"
+    own = {"question": question, "context": box.get_text(), "answer": marked(box)} if whole else found(question)
     settings = re.search(r"at max_length (\d+), stride (\d+)", twin.get_text())
     told = {"maxLength": int(settings[1]), "stride": int(settings[2])} if settings else {}
     others = further(own and own["context"], widget == "qa-span-explorer")
@@ -106,14 +108,16 @@ def marked(box: Tag) -> list[int] | None:
 
 @cache
 def rows(source: str) -> list[dict]:
-    """The validation examples of an embedded source, with the positions of the first answer."""
+    """The examples of an embedded source, validation first, with the positions of the first answer."""
+    data = qa.load_squad(source)
     return [
         {
             "question": row["question"],
             "context": row["context"],
             "answer": list(qa.features.answer_of(row)) if row["answers"]["text"] else None,
         }
-        for row in qa.load_squad(source)["validation"]
+        for split in ("validation", "train")
+        for row in data[split]
     ]
 
 
