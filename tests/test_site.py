@@ -205,7 +205,8 @@ def test_a_picture_that_shows_other_data_or_too_little(site):
         with pytest.raises(ValueError, match=f"after the widget {widget} shows no question or no text"):
             given(widget, html)
     text = '<div class="qa-text">a <mark>b </mark><mark>c</mark> d</div>'
-    assert given("qa-label-stepper", asked + text)["examples"][0]["answer"] == [2, 5]
+    assert given("qa-window-explorer", asked + text)["examples"][0]["answer"] == [2, 5]
+    assert len(given("qa-label-stepper", asked + text)["examples"]) == live_places.FURTHER, "an excerpt is no example"
 
 
 def test_the_bridge_of_the_first_page_is_that_of_the_tour(site):
