@@ -71,15 +71,21 @@ def test_04_a_label_step_by_step(run_lesson, pictures, check_time):
         check_time(widget, "Step")
 
 
+def best_spans(widget) -> list[str]:
+    """The texts in the list of best spans, the best one first."""
+    return widget.view.locator("tbody tr td:last-child").all_inner_texts()
+
+
 def test_08_spans_and_the_threshold(run_lesson, pictures, check_time):
     with run_lesson("08_evaluation") as desk:
         widget = desk.widget("qa-span-explorer")
         widget.keep_pictures(pictures)
         widget.slider("Longest answer").press("End")
-        bars = widget.drawing()
+        bars, spans = widget.drawing(), best_spans(widget)
         widget.slider("Longest answer").press("Home")
         expect(widget.view).to_contain_text("at most 1 token each")
-        assert widget.drawing() != bars, "the best span has one token now, so another part is shaded"
+        assert best_spans(widget) != spans, "longer spans are no longer among the best"
+        assert (widget.drawing() != bars) == (best_spans(widget)[0] != spans[0]), "the best span is shaded"
 
         widget.control("allow “no answer”").check()
         widget.slider("Null threshold").press("Home")
