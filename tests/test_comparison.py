@@ -75,7 +75,7 @@ def test_runs_of_other_settings_or_other_encoders_are_never_mixed(quick, tmp_pat
     before = target.read_bytes()
     with pytest.raises(ValueError, match="scores.json holds runs that differ in steps: remove it to start over"):
         compare_families(target, ["bert"], seeds=2, settings=CompareSettings(steps=7))
-    monkeypatch.setattr(comparison, "_fingerprint", lambda checkpoint: "another")
+    monkeypatch.setattr(comparison, "encoder_fingerprint", lambda checkpoint: "another")
     with pytest.raises(ValueError, match="that differ in BERT: remove it"):
         compare_families(target, ["bert"], seeds=2)
     assert target.read_bytes() == before and quick == [("BERT", 0)]
@@ -126,7 +126,7 @@ def test_two_commands_may_fill_one_file(quick, tmp_path, monkeypatch):
 
 def test_the_shipped_scores_are_of_the_shipped_encoders():
     record = json.loads(SHIPPED_SCORES.read_text(encoding="utf-8"))
-    encoders = {family.name: comparison._fingerprint(family.mini) for family in FAMILIES.values()}
+    encoders = {family.name: comparison.encoder_fingerprint(family.mini) for family in FAMILIES.values()}
     assert record["encoders"] == encoders, (
         f"the encoders have changed: remove {SHIPPED_SCORES.name} and run qa-helpers compare again"
     )

@@ -9,7 +9,6 @@ it. If a family cannot be exported or quantized, the record has the error instea
 """
 
 import argparse
-import hashlib
 import json
 import logging
 import os
@@ -30,13 +29,12 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 from transformers.modeling_outputs import QuestionAnsweringModelOutput
 
 import qa_helpers as qa
-from qa_helpers.checkpoints import ASSETS, FAMILIES
+from qa_helpers.checkpoints import ASSETS
 from qa_helpers.engine.whole_files import write_whole
-from qa_helpers.mini.comparison import CompareSettings
+from qa_helpers.mini.comparison import BY_SHORT_NAME, CompareSettings, encoder_fingerprint, recorded_config
 
 ROOT = Path(__file__).resolve().parent.parent
 RECORD, MODELS = ASSETS / "exported.json", ROOT / "build" / "exported"
-NAMES = {family.mini.removeprefix("mini-"): family for family in FAMILIES.values()}
 REPEATS = 3
 
 
@@ -92,8 +90,8 @@ def measure(name: str, settings: CompareSettings, folder: Path) -> dict:
     examples = data["validation"]
     features = qa.make_features(examples, tokenizer, settings.max_length, settings.stride, labels=False)
     row = {
-        "family": NAMES[name].name,
-        "encoder": fingerprint(name),
+        "family": BY_SHORT_NAME[name].name,
+        "encoder": encoder_fingerprint(BY_SHORT_NAME[name].mini),
         "questions": len(examples),
         "windows": len(features),
     }
@@ -138,19 +136,10 @@ def measure(name: str, settings: CompareSettings, folder: Path) -> dict:
 
 def fine_tuned(name: str, settings: CompareSettings, train, folder: Path):
     """Tokenizer and model of a family, trained if the folder does not have the model yet."""
-    mini = NAMES[name].mini
+    mini = BY_SHORT_NAME[name].mini
     tokenizer, model = qa.load_tokenizer(mini), qa.load_model(mini, seed=0)
-    config = qa.FineTuneConfig(
-        max_steps=settings.steps,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        max_length=settings.max_length,
-        stride=settings.stride,
-        seed=0,
-        align_to_words=True,
-        output_dir=str(folder / "model"),
-        save_every=settings.steps,  # so that a run that has finished is recognised and not repeated
-    )
+    # It is saved so that a run that has finished is recognised and not repeated.
+    config = recorded_config(settings, 0, output_dir=str(folder / "model"), save_every=settings.steps)
     return tokenizer, qa.fine_tune(model, tokenizer, train, config=config).model.eval()
 
 
@@ -174,11 +163,6 @@ def largest_difference(first, second):
     return float(max(np.abs(a - b).max() for one, other in zip(first, second) for a, b in zip(one, other)))
 
 
-def fingerprint(name: str) -> str:
-    weights = ASSETS / f"mini-{name}" / "model.safetensors"
-    return hashlib.blake2b(weights.read_bytes(), digest_size=8).hexdigest()
-
-
 def read_record(path: Path, settings: CompareSettings) -> dict:
     """What is measured so far; nothing, if it was measured with other settings."""
     new = {"settings": asdict(settings), "repeats": REPEATS, "versions": {}, "families": []}
@@ -190,12 +174,12 @@ def read_record(path: Path, settings: CompareSettings) -> dict:
 
 def run(names: list[str], settings: CompareSettings, path: Path, models: Path, again: bool = False) -> dict:
     """Measure the families that the record lacks, one at a time, and write the record after each."""
-    order = [family.name for family in NAMES.values()]
+    order = [family.name for family in BY_SHORT_NAME.values()]
     for name in names:
         record = read_record(path, settings)  # anew each time: another command may have added to it
         known = {row["family"]: row for row in record["families"]}
-        row = known.get(NAMES[name].name)
-        if again or row is None or row["encoder"] != fingerprint(name):
+        row = known.get(BY_SHORT_NAME[name].name)
+        if again or row is None or row["encoder"] != encoder_fingerprint(BY_SHORT_NAME[name].mini):
             if again or row is not None:
                 shutil.rmtree(models / name, ignore_errors=True)
             row = measure(name, settings, models / name)
@@ -214,7 +198,12 @@ def run(names: list[str], settings: CompareSettings, path: Path, models: Path, a
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument(
-        "--families", nargs="+", choices=NAMES, default=list(NAMES), metavar="FAMILY", help=", ".join(NAMES)
+        "--families",
+        nargs="+",
+        choices=BY_SHORT_NAME,
+        default=list(BY_SHORT_NAME),
+        metavar="FAMILY",
+        help=", ".join(BY_SHORT_NAME),
     )
     parser.add_argument("--again", action="store_true", help="train and measure them even if the record has them")
     parser.add_argument("--output", type=Path, default=RECORD, help="the record (default: where lesson 12 reads it)")

@@ -14,9 +14,8 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parent.parent
 sys.path.insert(0, str(ROOT / "tools" / "site"))
 
-from self_check import Choice, Question, inline, load, plain  # noqa: E402
+from self_check import TAG, Choice, Question, inline, load, plain  # noqa: E402
 
-TAG = "self-check"
 INTRODUCTION = (
     "One answer to each question is right. The wrong ones are misconceptions that many readers have at first. Choose one, "
     "then open it to see whether it is right."

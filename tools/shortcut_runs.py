@@ -16,14 +16,15 @@ import torch
 from datasets import Dataset
 
 import qa_helpers as qa
+from qa_helpers.engine.fingerprint import fingerprint
 from qa_helpers.engine.whole_files import write_whole
+from qa_helpers.mini.comparison import recorded_config
 from qa_helpers.mini.probes import probes
 from qa_helpers.mini.shortcuts import (
     LAYOUTS,
     SHIPPED_RUNS,
     TRAININGS,
     ShortcutSettings,
-    fingerprint,
     laid_out,
     settings_of_record,
     training_rows,
@@ -49,16 +50,7 @@ def run(training: str, seed: int, settings: ShortcutSettings, train, held_out, p
     begun = time.process_time()
     tokenizer = qa.load_tokenizer(settings.checkpoint)
     model = qa.load_model(settings.checkpoint, seed=seed)
-    config = qa.FineTuneConfig(
-        max_steps=settings.steps,
-        batch_size=settings.batch_size,
-        learning_rate=settings.learning_rate,
-        max_length=settings.max_length,
-        stride=settings.stride,
-        seed=seed,
-        align_to_words=True,
-        progress=False,
-    )
+    config = recorded_config(settings, seed, progress=False)
     qa.fine_tune(model, tokenizer, Dataset.from_list(training_rows(train, training)), config=config)
     right, elsewhere = {}, {}
     for layout in ("as it was",) if training == "no question" else LAYOUTS:
@@ -82,7 +74,7 @@ def measure(output_file: Path, seeds: int, settings: ShortcutSettings) -> None:
     held_out = list(data["validation"])[: settings.questions]
     probed = probes(settings.probes)
     train = list(data["train"])
-    texts = [fingerprint([row["context"] for row in rows]) for rows in (held_out, probed["denied"])]
+    texts = [fingerprint(*(row["context"] for row in rows)) for rows in (held_out, probed["denied"])]
     record = settings_of_record(settings, *texts)
     if output_file.is_file():
         kept = json.loads(output_file.read_text(encoding="utf-8"))

@@ -25,6 +25,8 @@ from ..engine.whole_files import write_whole
 from ..training import FineTuneConfig, fine_tune
 
 SHIPPED_SCORES = ASSETS / "family_scores.json"
+#: Name in commands, such as "bert" → family.
+BY_SHORT_NAME = {family.mini.removeprefix("mini-"): family for family in FAMILIES.values()}
 
 
 @dataclass(frozen=True)
@@ -256,7 +258,7 @@ def compare_families(
         raise ValueError(f"seeds is the number of runs per family and must be at least 1, got {seeds}")
     chosen = [_family(name) for name in families] if families else list(FAMILIES.values())
     output_file = Path(output_file)
-    encoders = {family.name: _fingerprint(family.mini) for family in chosen}
+    encoders = {family.name: encoder_fingerprint(family.mini) for family in chosen}
     record = _read(output_file, settings, encoders)
     done = {(run["family"], run["seed"]) for run in record["runs"]}
     data = load_squad(settings.source)
@@ -444,9 +446,14 @@ class _Stopwatch(TrainerCallback):
         self.seconds = self.now() - self.begun
 
 
-def _run(family: Family, seed: int, settings: CompareSettings, data) -> dict:
-    tokenizer, model = load_tokenizer(family.mini), load_model(family.mini, seed=seed)
-    config = FineTuneConfig(
+def recorded_config(settings, seed: int, **changes) -> FineTuneConfig:
+    """How the recorded runs of lessons 09, 11 and 12 train a small encoder.
+
+    Args:
+        settings: of the runs, such as :class:`CompareSettings`: steps, batch size, learning rate and windows.
+        changes: further settings of :class:`qa_helpers.FineTuneConfig`.
+    """
+    return FineTuneConfig(
         max_steps=settings.steps,
         batch_size=settings.batch_size,
         learning_rate=settings.learning_rate,
@@ -454,7 +461,13 @@ def _run(family: Family, seed: int, settings: CompareSettings, data) -> dict:
         stride=settings.stride,
         seed=seed,
         align_to_words=True,  # small vocabularies split names that they have not seen
+        **changes,
     )
+
+
+def _run(family: Family, seed: int, settings: CompareSettings, data) -> dict:
+    tokenizer, model = load_tokenizer(family.mini), load_model(family.mini, seed=seed)
+    config = recorded_config(settings, seed)
     watch, usual = _Stopwatch(), torch.get_num_threads()
     torch.set_num_threads(1)
     try:
@@ -472,13 +485,13 @@ def _run(family: Family, seed: int, settings: CompareSettings, data) -> dict:
 
 
 def _family(name: str) -> Family:
-    known = {family.mini.removeprefix("mini-"): family for family in FAMILIES.values()}
-    if name.lower() not in known:
-        raise ValueError(unknown_name("family", name, known, "all"))
-    return known[name.lower()]
+    if name.lower() not in BY_SHORT_NAME:
+        raise ValueError(unknown_name("family", name, BY_SHORT_NAME, "all"))
+    return BY_SHORT_NAME[name.lower()]
 
 
-def _fingerprint(checkpoint: str) -> str:
+def encoder_fingerprint(checkpoint: str) -> str:
+    """Tells whether a shipped encoder's weights are those that runs were recorded with."""
     weights = Path(locate(checkpoint)) / "model.safetensors"
     return hashlib.blake2b(weights.read_bytes(), digest_size=8).hexdigest()
 

@@ -31,7 +31,7 @@ UNANSWERABLE_SHARE = 0.35  # about a third in the end, since an entry that state
 # ---------------------------------------------------------------------------------------------------------------------
 
 
-class _Gazetteer:
+class Gazetteer:
     """An endless supply of contexts for one split; entry names never repeat."""
 
     def __init__(self, split: str, seed: str, assets: Path, kinds: list[str] | None = None):
@@ -43,7 +43,7 @@ class _Gazetteer:
         self.split, self.rng = split, Random(f"{seed}/{split}")  # a string seed does not depend on PYTHONHASHSEED
         self.pools, self.names = Pools(lists, split), set()
 
-    def _entry(self, kind: Kind, taken: set, used: set) -> Entry:
+    def entry(self, kind: Kind, taken: set, used: set) -> Entry:
         for _ in range(2000):
             name = self._name(kind)
             bare = name.removeprefix("the ")  # "the Varn Garden" and "Varn Garden" would be the same to the reader
@@ -70,7 +70,7 @@ class _Gazetteer:
         kind, same = rng.choice(self.kinds), rng.random() < 0.5
         entries, text, taken, used = [], "", set(), set()
         for _ in range(many):
-            entry = self._entry(kind, taken, used)
+            entry = self.entry(kind, taken, used)
             facts = rng.randint(3, 6) if many > 1 else rng.choices(range(3, 10), (20, 24, 22, 16, 10, 5, 3))[0]
             entry.tell(facts, asides=rng.choices(range(4), (14, 41, 30, 15))[0])
             start = len(text) + 1 if text else 0
@@ -147,7 +147,7 @@ def build_corpus(
     for split, count in (("train", train_examples), ("validation", validation_examples)):
         if count < 0:
             raise ValueError(f"cannot build {count} {split} examples: the count must be 0 or more")
-        examples = _Gazetteer(split, f"{seed}/{unanswerable}", Path(assets)).examples(unanswerable)
+        examples = Gazetteer(split, f"{seed}/{unanswerable}", Path(assets)).examples(unanswerable)
         corpus[split] = list(islice(examples, count))
     return corpus
 
@@ -156,7 +156,7 @@ def passages(count: int, seed: int = 2026, split: str = "train", assets: str | P
     """``count`` contexts without questions, for masked language modelling; by default only train entities occur."""
     if split not in ("train", "validation"):
         raise ValueError(f"split must be 'train' or 'validation', not {split!r}")
-    gazetteer = _Gazetteer(split, f"{seed}/passages", Path(assets))
+    gazetteer = Gazetteer(split, f"{seed}/passages", Path(assets))
     return [gazetteer.context()[1] for _ in range(count)]
 
 
@@ -166,7 +166,7 @@ def retellings(count: int, seed: int = 2026, assets: str | Path = ASSETS) -> lis
     Returns ``count`` rows ``{"context", "start", "end", "sentence", "sentence_start", "sentence_end"}``: characters
     [start, end) of the context and of the sentence hold the same value. No questions; train entities only.
     """
-    gazetteer, rows = _Gazetteer("train", f"{seed}/retellings", Path(assets)), []
+    gazetteer, rows = Gazetteer("train", f"{seed}/retellings", Path(assets)), []
     while len(rows) < count:
         _, context, entries = gazetteer.context()
         told = [(entry, start, fact) for entry, start in entries for fact in entry.stated]
@@ -229,7 +229,7 @@ def check_assets(assets: str | Path = ASSETS, kinds: list[str] | None = None) ->
         raise ValueError(f"{len(found)} faults in the corpus assets:\n" + "\n".join(found))
 
 
-def _print_samples(gazetteer: _Gazetteer, count: int, unanswerable: bool) -> None:
+def _print_samples(gazetteer: Gazetteer, count: int, unanswerable: bool) -> None:
     seen = None
     for example in gazetteer.examples(unanswerable):
         if example["context"] != seen:
@@ -261,5 +261,5 @@ if __name__ == "__main__":
             raise SystemExit(str(error)) from None
         print("the assets are in order")
     else:
-        chosen = _Gazetteer(options.split, f"{options.seed}/samples", options.assets, options.kind)
+        chosen = Gazetteer(options.split, f"{options.seed}/samples", options.assets, options.kind)
         _print_samples(chosen, options.count, options.unanswerable)

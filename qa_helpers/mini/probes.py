@@ -7,7 +7,7 @@ Lesson 11 asks with them what a model has learnt.
 from pathlib import Path
 from random import Random
 
-from .corpus import _Gazetteer
+from .corpus import Gazetteer
 from .grammar import ASSETS, Entry
 
 #: Name → what is changed. All but the last two leave the right answer as it was.
@@ -40,7 +40,7 @@ def probes(
     """
     if count < 0 or split not in ("train", "validation"):
         raise ValueError(f"count must be 0 or more and split 'train' or 'validation', got {count} and {split!r}")
-    gazetteer, passage = _Gazetteer(split, f"{seed}/probes", Path(assets)), 0
+    gazetteer, passage = Gazetteer(split, f"{seed}/probes", Path(assets)), 0
     made: dict[str, list[dict]] = {name: [] for name in PROBES}
     while len(made["as it was"]) < count:
         title, context, entries = gazetteer.context()
@@ -57,17 +57,15 @@ def probes(
     return made
 
 
-def _changed(gazetteer: _Gazetteer, entry: Entry, start: int, fact: str, context: str) -> dict | None:
+def _changed(gazetteer: Gazetteer, entry: Entry, start: int, fact: str, context: str) -> dict | None:
     """Probe → (context, question, answer's characters); None if a fact has no second wording, or an entry no rival."""
     lines = [line for line in entry.kind.questions[fact] if not line.states | line.needs]
     if len(lines) < 2:
         return None
     rng: Random = gazetteer.rng
     line, other_line = rng.sample(lines, 2)
-    rival = gazetteer._entry(entry.kind, entry.taken, entry.used)
-    stranger = gazetteer._entry(
-        rng.choice([k for k in gazetteer.kinds if k is not entry.kind]), entry.taken, entry.used
-    )
+    rival = gazetteer.entry(entry.kind, entry.taken, entry.used)
+    stranger = gazetteer.entry(rng.choice([k for k in gazetteer.kinds if k is not entry.kind]), entry.taken, entry.used)
     other_fact = rng.choice(list(stranger.kind.facts))
     own, entry.values[fact] = entry.values[fact], rival.values[fact]
     denied, entry.values[fact] = _named(entry, fact), own

@@ -3,7 +3,6 @@
 Lesson 11 trains on such texts. What other seeds did was measured by ``tools/shortcut_runs.py`` and is shipped.
 """
 
-import hashlib
 import json
 import re
 from collections.abc import Sequence
@@ -87,16 +86,16 @@ def laid_out(example: dict, layout: str, rng: Random | None = None) -> dict:
     Raises:
         ValueError: another layout, or an answer that reaches over the end of a sentence.
     """
+    if layout == "as it was":
+        return example
     order = list(range(len(sentences_of(example["context"]))))
     if layout in ("answer first", "answer last"):
         order.remove(k := sentence_of_answer(example))
         order.insert(0 if layout == "answer first" else len(order), k)
     elif layout == "shuffled":
         (rng or Random(example["id"])).shuffle(order)
-    elif layout != "as it was":
+    else:
         raise ValueError(f"layout must be 'shuffled' or one of {', '.join(map(repr, LAYOUTS))}, not {layout!r}")
-    if layout == "as it was":
-        return example
     made = reordered(example, order)
     for text, start in zip(made["answers"]["text"], made["answers"]["answer_start"]):
         if made["context"][start : start + len(text)] != text:
@@ -131,11 +130,6 @@ class Runs:
     right: dict[str, dict[str, np.ndarray]]
     elsewhere: dict[str, np.ndarray]
     seconds: float
-
-
-def fingerprint(contexts: Sequence[str]) -> str:
-    """Tells whether texts are those that runs were recorded with."""
-    return hashlib.blake2b("\n".join(contexts).encode(), digest_size=8).hexdigest()
 
 
 def recorded_runs(path: str | Path = SHIPPED_RUNS) -> Runs:

@@ -9,6 +9,7 @@ does not have (the lesson was run with other data) is left out, and the widget b
 import json
 import re
 from functools import cache
+from itertools import product
 
 from bs4 import BeautifulSoup, Tag
 
@@ -107,23 +108,22 @@ def marked(box: Tag) -> list[int] | None:
 
 
 @cache
-def rows(source: str) -> list[dict]:
-    """The examples of an embedded source, validation first, with the positions of the first answer."""
-    data = qa.load_squad(source)
+def rows(source: str, split: str = "validation") -> list[dict]:
+    """The examples of an embedded source, with the positions of the first answer."""
     return [
         {
             "question": row["question"],
             "context": row["context"],
             "answer": list(qa.features.answer_of(row)) if row["answers"]["text"] else None,
         }
-        for split in ("validation", "train")
-        for row in data[split]
+        for row in qa.load_squad(source)[split]
     ]
 
 
 def found(question: str) -> dict | None:
     """The example of the embedded sources that asks this."""
-    return next((row for source in ("mini_v2", "mini") for row in rows(source) if row["question"] == question), None)
+    parts = product(("validation", "train"), ("mini_v2", "mini"))
+    return next((row for split, source in parts for row in rows(source, split) if row["question"] == question), None)
 
 
 def further(context: str | None, some_unanswerable: bool) -> list[dict]:

@@ -5,9 +5,11 @@ Images are returned beside the HTML, to be written into files. A widget leaves a
 
 import base64
 import re
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from html import escape, unescape
 
+import self_check
 from bs4 import BeautifulSoup, Tag
 from formulas import with_mathml
 from live_places import SCRIPTS
@@ -45,26 +47,43 @@ def render(notebook, name: str) -> Rendered:
     Raises:
         ValueError: a figure has no caption in the cell after it.
     """
-    rendered, parts = Rendered(), []
-    for number, cell in enumerate(notebook.cells):
-        if "self-check" in cell.metadata.get("tags", []):
-            continue  # the page has the same questions as a form (self_check.py)
-        if cell.cell_type == "markdown":
-            parts.append(f'<div class="cell text">\n{text_html(BADGE.sub("", cell.source))}</div>\n')
-        elif cell.cell_type == "code":
-            outputs = []
-            for index, output in enumerate(cell.outputs):
-                if "image/png" in output.get("data", {}):
-                    image = f"{name.removesuffix('.ipynb')}-{number:03d}-{index}.png"
-                    rendered.images[image] = base64.b64decode(output.data["image/png"])
-                    caption = escape(caption_of(notebook, number, name))
-                    outputs.append(f'<div class="output image"><img src="figures/{image}" alt="{caption}"></div>\n')
-                else:
-                    outputs.append(output_html(output))
-            code = code_html(cell.source) if cell.source.strip() else ""
-            parts.append(f'<div class="cell code">\n{code}{"".join(outputs)}</div>\n')
-    rendered.html = "".join(parts)
+    rendered = Rendered()
+
+    def keep(number: int, index: int, picture: str) -> str:
+        image = f"{name.removesuffix('.ipynb')}-{number:03d}-{index}.png"
+        rendered.images[image] = base64.b64decode(picture)
+        return f"figures/{image}"
+
+    rendered.html = "".join(cell_html(notebook, number, name, keep) for number in range(len(notebook.cells)))
     return rendered
+
+
+def cell_html(notebook, number: int, name: str, picture_source: Callable[[int, int, str], str]) -> str:
+    """One cell of a notebook; nothing of the cell of self-check questions, which the page has as a form.
+
+    Args:
+        picture_source: number of the cell, number of the output, PNG in base64 → what an image's ``src`` is.
+
+    Raises:
+        ValueError: a figure has no caption in the cell after it.
+    """
+    cell = notebook.cells[number]
+    if self_check.TAG in cell.metadata.get("tags", []):
+        return ""
+    if cell.cell_type == "markdown":
+        return f'<div class="cell text">\n{text_html(BADGE.sub("", cell.source))}</div>\n'
+    if cell.cell_type != "code":
+        return ""
+    outputs = []
+    for index, output in enumerate(cell.outputs):
+        if "image/png" in output.get("data", {}):
+            source = picture_source(number, index, output.data["image/png"])
+            caption = escape(caption_of(notebook, number, name))
+            outputs.append(f'<div class="output image"><img src="{source}" alt="{caption}"></div>\n')
+        else:
+            outputs.append(output_html(output))
+    code = code_html(cell.source) if cell.source.strip() else ""
+    return f'<div class="cell code">\n{code}{"".join(outputs)}</div>\n'
 
 
 def caption_of(notebook, number: int, name: str) -> str:

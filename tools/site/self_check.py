@@ -23,6 +23,8 @@ import yaml
 from bs4 import BeautifulSoup, Tag
 from nbconvert.filters.markdown_mistune import markdown2html_mistune
 
+TAG = "self-check"  # of the cell that holds a lesson's questions (tools/self_check_cells.py)
+
 
 @dataclass(frozen=True)
 class Choice:

@@ -17,7 +17,7 @@ from pathlib import Path
 import nbformat
 
 sys.path.insert(0, str(Path(__file__).parent))
-from notebook_html import BADGE, caption_of, code_html, output_html, text_html
+from notebook_html import cell_html
 
 ROOT = Path(__file__).resolve().parent.parent.parent
 REVEAL = "reveal.js@6.0.2"
@@ -63,24 +63,19 @@ def slides(notebook, name: str) -> list[list[str]]:
     """
     sections: list[list[str]] = [[]]
     for number, cell in enumerate(notebook.cells):
-        if "self-check" in cell.metadata.get("tags", []):
-            continue  # its answers are for readers to open by themselves
-        if cell.cell_type == "markdown":
-            if re.match(r"## ", cell.source):
-                sections.append([])
-            sections[-1].append(text_html(BADGE.sub("", cell.source)))
-        elif cell.cell_type == "code":
-            html = code_html(cell.source) if cell.source.strip() else ""
-            for output in cell.outputs:
-                if "image/png" in output.get("data", {}):
-                    picture = "".join(output.data["image/png"].split())
-                    html += f'<img src="data:image/png;base64,{picture}" alt="{escape(caption_of(notebook, number, name))}">'
-                else:
-                    html += output_html(output)
-            if not sections[-1]:
-                sections[-1].append("")
+        html = cell_html(notebook, number, name, _inside)
+        if cell.cell_type == "markdown" and cell.source.startswith("## "):
+            sections.append([])
+        if cell.cell_type == "markdown" or not sections[-1]:
+            sections[-1].append(html)
+        else:
             sections[-1][-1] += html
-    return [section for section in sections if section]
+    return [slides for slides in ([slide for slide in section if slide] for section in sections) if slides]
+
+
+def _inside(number: int, index: int, picture: str) -> str:
+    """A picture as part of the page."""
+    return f"data:image/png;base64,{''.join(picture.split())}"
 
 
 def reveal(kept: Path) -> Path:
