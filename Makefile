@@ -6,7 +6,7 @@
 # make test-browser the widgets and their lessons in JupyterLab and the system's Chromium; pictures in build/screenshots
 # make notebooks  execute the notebooks in place, to commit their outputs
 # make links      write the repository's address into badges and setup cells: make links REPO=owner/name
-# make test-colab play Colab: install the course from a notebook's first cell into what Colab has (four minutes)
+# make test-colab play Colab: install the course from a notebook's first cell into what Colab has (four minutes); LESSONS="06 07" runs those
 # make site       the lessons as web pages and PDFs: dist/site/index.html; MODEL=runs/first puts your own small BERT into them
 # make slides     a lesson as slides in dist/slides: make slides NOTEBOOK=notebooks/03_stride_windows.ipynb (needs npm once)
 # make test-site  look at the site in the system's Chromium, and hold the model in its pages to the package
@@ -42,7 +42,7 @@ links:
 	@$(PYTHON) tools/stamp_links.py '$(REPO)'
 
 test-colab: $(READY)
-	QA_COLAB=1 $(BIN)/python -m pytest -q tests/test_colab.py
+	QA_COLAB=1 LESSONS='$(or $(LESSONS),01)' $(BIN)/python -m pytest -q tests/test_colab.py
 
 student teacher: $(READY)
 	$(BIN)/python tools/make_editions.py $@

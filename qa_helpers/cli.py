@@ -12,12 +12,23 @@ from typing import Annotated
 
 import typer
 from rich.console import Console
-from rich.markup import escape
-from rich.table import Table
 
-from .course import FineTuneConfig, setup
-from .engine.console import SUITED, read_text, with_settings
-from .engine.processes import is_main, speaker
+from .course import FineTuneConfig
+from .engine.console import (
+    Checkpoint,
+    Limit,
+    Source,
+    TrainedCheckpoint,
+    console,
+    limited,
+    print_scores,
+    read_text,
+    save_halved,
+    show_answers,
+    suited,
+    with_settings,
+)
+from .engine.processes import is_main
 from .mini.commands import COMMANDS
 
 app = typer.Typer(
@@ -28,19 +39,6 @@ app = typer.Typer(
     help="Extractive question answering: fine-tune, evaluate and ask. The embedded source 'mini' and the checkpoints "
     "'mini-bert' and 'mini-bert-qa' need neither network nor GPU.",
 )
-console = speaker()
-
-Source = Annotated[
-    str,
-    typer.Option(
-        help="mini, mini_v2, squad, squad_v2, a hub id, a file (SQuAD JSON, JSON lines, CSV, Parquet) or a folder."
-    ),
-]
-Checkpoint = Annotated[str, typer.Option(help="A shipped name (mini-bert), a hub id (bert-base-cased) or a folder.")]
-TrainedCheckpoint = Annotated[
-    str, typer.Option(help="A fine-tuned model: a folder, a hub id or a shipped name (mini-bert-qa).")
-]
-Limit = Annotated[int | None, typer.Option(help="Use only the first N examples of each split.")]
 
 
 @app.command(epilog="Example: qa-helpers train --source mini --checkpoint mini-bert --output-dir runs/first --epochs 1")
@@ -64,11 +62,11 @@ def train(
     from .engine.whole_files import write_whole
     from .training import fine_tune
 
-    data = _limited(load_squad(source), limit)
+    data = limited(load_squad(source), limit)
     if "train" not in data:
         raise ValueError(f"source {source!r} has no train split; it holds {', '.join(data)}")
     tokenizer, model = load_tokenizer(checkpoint), load_model(checkpoint, seed=settings["seed"])
-    config = FineTuneConfig(**_suited(source, checkpoint, settings), output_dir=output_dir)
+    config = FineTuneConfig(**suited(source, checkpoint, settings), output_dir=output_dir)
     console.print(f"Training {checkpoint} on {len(data['train']):,} examples of {source}")
     result = fine_tune(model, tokenizer, data["train"], data.get("validation"), config)
     losses = [row["loss"] for row in result.history if "loss" in row]
@@ -80,12 +78,12 @@ def train(
         write_whole(history, json.dumps(result.history, indent=1))
         console.print(f"history written to {history}")
     if half_precision:
-        _save_halved(result.model, tokenizer, output_dir)
+        save_halved(result.model, tokenizer, output_dir)
     console.print(f"model saved in {output_dir}" + (" in half precision" if half_precision else ""))
 
 
 @app.command(epilog="Example: qa-helpers evaluate --source mini --checkpoint runs/first")
-@with_settings("max_length", "stride", "n_best", "max_answer_length", "null_threshold", "align_to_words")
+@with_settings("max_length", "stride", "max_answer_length", "null_threshold", "align_to_words")
 def evaluate(
     source: Source = "mini",
     checkpoint: TrainedCheckpoint = "mini-bert-qa",
@@ -105,13 +103,13 @@ def evaluate(
     from .evaluation import Evaluation
 
     data = load_squad(source)
-    examples = _limited({split: data[split]}, limit)[split]
+    examples = limited({split: data[split]}, limit)[split]
     tokenizer, model = load_tokenizer(checkpoint), load_model(checkpoint, needs_head=True)
     start = time.perf_counter()
-    evaluation = Evaluation(examples, tokenizer, batch_size=batch_size, **_suited(source, checkpoint, settings))
+    evaluation = Evaluation(examples, tokenizer, batch_size=batch_size, **suited(source, checkpoint, settings))
     scores, answers = evaluation.run(model.to(state().device))
     seconds = time.perf_counter() - start
-    _print_scores(split, scores, f", {evaluation.windows:,} windows in {seconds:.0f} s")
+    print_scores(split, scores, f", {evaluation.windows:,} windows in {seconds:.0f} s")
     if predictions and is_main():
         write_whole(predictions, json.dumps({a.example_id: a.text for a in answers}, ensure_ascii=False))
         console.print(f"answers written to {predictions}")
@@ -131,7 +129,7 @@ def score(
 
     answers = parse_json(text_of(predictions), predictions.name)
     try:
-        _print_scores(split, score_all(answers, load_squad(source)[split]))
+        print_scores(split, score_all(answers, load_squad(source)[split]))
     except ValueError as error:
         raise ValueError(f"{predictions.name} and {source}: {error}") from error
 
@@ -166,17 +164,7 @@ def ask(
         handle_impossible_answer=no_answer,
         align_to_words=align_to_words,
     )
-    answers = answers if isinstance(answers, list) else [answers]
-    if as_json:
-        unicode = (sys.stdout.encoding or "").lower().startswith("utf")
-        print(json.dumps(answers, ensure_ascii=not unicode))
-        return
-    table = Table("answer", "score", "characters", "in the text")
-    for answer in answers:
-        around = text[max(0, answer["start"] - 30) : answer["end"] + 30].replace("\n", " ")
-        found = escape(answer["answer"]) or "(no answer)"  # brackets in a text are not markup
-        table.add_row(found, f"{answer['score']:.3f}", f"{answer['start']}-{answer['end']}", escape(around))
-    console.print(table)
+    show_answers(answers if isinstance(answers, list) else [answers], text, as_json)
 
 
 for command, example in COMMANDS.items():
@@ -193,34 +181,3 @@ def main() -> None:
     except ValueError as error:
         Console(stderr=True, highlight=False, soft_wrap=True).print(f"qa-helpers: {error}", markup=False)
         sys.exit(2)
-
-
-def _print_scores(split: str, scores, more: str = "") -> None:
-    console.print(f"{split}: {scores}{more}")
-    if scores.has_answer and scores.no_answer:
-        console.print(f"  questions with an answer {scores.has_answer}, without {scores.no_answer}")
-
-
-def _limited(data, limit: int | None):
-    if limit is None:
-        return data
-    return type(data)({split: rows.select(range(min(limit, len(rows)))) for split, rows in data.items()})
-
-
-def _suited(source: str, checkpoint: str, settings: dict) -> dict:
-    """Settings, where those not given are the ones that the course uses for this source and checkpoint."""
-    suited = setup(source, checkpoint, seed=settings.get("seed", 0)).fine_tune_config()
-    own = {name: getattr(suited, name) for name in SUITED if name in settings and settings[name] is None}
-    if own.get("stride") and settings["max_length"]:  # for a window of another length, the same share of it
-        own["stride"] = settings["max_length"] * suited.stride // suited.max_length
-    return settings | own
-
-
-def _save_halved(model, tokenizer, output_dir: str) -> None:
-    """Replace a trained model in its folder by the same model in half precision; load_model reads it as float32."""
-    from .engine.whole_files import whole_folder
-    from .training import save_model
-
-    if is_main():
-        with whole_folder(output_dir) as partial:
-            save_model(model.half(), tokenizer, partial)

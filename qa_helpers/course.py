@@ -15,7 +15,6 @@ from .engine.amounts import AMOUNTS, Amount
 
 MINI_MAX_LENGTH, MINI_STRIDE = 256, 64  # most passages of the mini corpus fit one window; the long ones need several
 SIZES = ("trial", "quick", "full")
-DRIVE = "/content/drive/MyDrive/extractive-qa"  # where a notebook in Colab keeps runs on Google Drive
 SMALL_ENCODER = 3_000_000  # weights in the layers; the course's own have about 400,000, bert-base has 85 million
 
 
@@ -44,7 +43,6 @@ class FineTuneConfig:
     max_length: int = setting(384, "Tokens per window, question included.")
     stride: int = setting(128, "Context tokens that neighbouring windows share.")
     max_answer_length: int = setting(30, "Longest answer in tokens.")
-    n_best: int = setting(20, "Candidates kept for each example when it is scored.")
     null_threshold: float | None = setting(
         None, "Answer '' if null score - best score exceeds this (SQuAD 2.0); without it, always answer."
     )
@@ -242,6 +240,7 @@ def setup(
     import transformers
 
     from .data import MINI_NAMES, unknown_name
+    from .engine.drive import mounted_drive
     from .engine.progress_bars import bars_shown, set_library_bars
 
     source = source or os.environ.get("QA_SOURCE") or "mini"
@@ -256,7 +255,7 @@ def setup(
     device = "cuda" if torch.cuda.is_available() else "cpu"
     folder = folder or os.environ.get("QA_FOLDER") or ("runs" if size == "full" and not mini else None)
     if folder == "drive":
-        folder = _mounted_drive()
+        folder = mounted_drive()
     return Course(str(source), str(checkpoint), max_length, stride, device, size, folder and str(folder))
 
 
@@ -268,14 +267,3 @@ def _window(checkpoint: str) -> tuple[int, int]:
     known = longest_input(load_config(checkpoint)) if is_local(checkpoint) else None
     longest = min(384, known or 384)
     return longest, longest // 3
-
-
-def _mounted_drive() -> str:
-    try:
-        from google.colab import drive
-    except ImportError as error:
-        raise ValueError(
-            "folder='drive' is Google Drive, which only Colab can mount: name a folder on a disk that outlives the session"
-        ) from error
-    drive.mount(str(Path(DRIVE).parent.parent))
-    return DRIVE

@@ -10,13 +10,10 @@ from collections.abc import Iterable
 from difflib import get_close_matches
 from pathlib import Path
 
-from datasets import get_dataset_config_names, load_dataset
-
 from .engine.files import READERS, read_file
 from .engine.files import read_squad_json as read_squad_json
-from .engine.progress_bars import bars_shown, library_bars
-from .engine.splits import Splits, in_schema, readable, split_files, split_of
-from .engine.tables import one_line, open_saved
+from .engine.splits import Splits, from_hub, in_schema, readable, split_files, split_of
+from .engine.tables import open_saved
 from .examples import rows_to_dataset
 
 HUB_NAMES = {"squad": "rajpurkar/squad", "squad_v2": "rajpurkar/squad_v2"}
@@ -82,29 +79,13 @@ def load_squad(source: str | Path = "mini") -> Splits:
     if looks_like_path(name):
         raise ValueError(f"source {name!r}: there is no such file or folder (looked in {Path.cwd().name}/)")
     if name in HUB_NAMES or re.fullmatch(r"[\w.-]+/[\w.-]+(:[\w.-]+)?", name):
-        return _from_hub(HUB_NAMES.get(name, name))
+        return from_hub(HUB_NAMES.get(name, name))
     known = [*MINI_NAMES, *NOTES_NAMES, *HUB_NAMES]
     raise ValueError(unknown_name("source", name, known, "a hub id like 'owner/name' or a path"))
 
 
 def _embedded(splits: dict[str, list[dict]]) -> Splits:
     return Splits({split: rows_to_dataset(rows) for split, rows in splits.items()})
-
-
-def _from_hub(source: str) -> Splits:
-    repository, _, config = source.partition(":")
-    try:
-        with library_bars(downloads=bars_shown(), data=bars_shown()):
-            loaded = load_dataset(repository, **({"name": config} if config else {}))
-    except Exception as error:  # many kinds: no network, no such repository, a loading script
-        if "Config name is missing" in str(error):
-            known = ", ".join(f"{repository}:{name}" for name in get_dataset_config_names(repository))
-            raise ValueError(f"source {source!r} has several configurations; name one of them: {known}") from error
-        raise ValueError(
-            f"source {source!r} could not be loaded from the Hugging Face hub ({one_line(error)}). Without a network, "
-            "give a local folder with train*.json and dev*.json instead, or use the embedded source 'mini'"
-        ) from error
-    return in_schema(loaded, f"source {source!r}")
 
 
 def looks_like_path(name: str) -> bool:

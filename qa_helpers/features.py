@@ -11,13 +11,13 @@ from dataclasses import dataclass, field
 
 import numpy as np
 import pyarrow as pa
-from datasets import Dataset, Features, List, Value
+from datasets import Dataset
 
 from .data import rows_to_dataset
 from .engine.columns import as_table, list_column
 from .engine.preparation import in_batches
 from .engine.progress_bars import track
-from .engine.unfit_models import require_offsets
+from .engine.windows import check_window_settings, feature_columns
 from .examples import example_problems
 
 _BATCH = 1000  # examples tokenized at once: enough for the tokenizer's threads, small enough to keep memory flat
@@ -64,9 +64,9 @@ def make_features(
         examples = rows_to_dataset(list(examples))
     if len(examples) == 0:
         raise ValueError("there are no examples to make features from")
-    check_settings(tokenizer, max_length, stride)
+    check_window_settings(tokenizer, max_length, stride)
     options = {"tokenizer": tokenizer, "max_length": max_length, "stride": stride, "labels": labels}
-    return in_batches(features_of, examples, options, _schema(tokenizer, labels), _BATCH, num_proc, progress)
+    return in_batches(features_of, examples, options, feature_columns(tokenizer, labels), _BATCH, num_proc, progress)
 
 
 def features_of(batch: dict, indices: list[int], tokenizer, max_length: int, stride: int, labels: bool) -> pa.Table:
@@ -104,7 +104,7 @@ def features_of(batch: dict, indices: list[int], tokenizer, max_length: int, str
             for offsets, sides, cls_index, owner in parts
         ]
         columns["start_positions"], columns["end_positions"] = zip(*found)
-    return as_table(columns, _schema(tokenizer, labels).arrow_schema)
+    return as_table(columns, feature_columns(tokenizer, labels).arrow_schema)
 
 
 def _check_questions(rows: Sequence[dict], tokenizer, max_length: int, stride: int) -> None:
@@ -246,38 +246,6 @@ def _answers_in_tokens(rows: Sequence[dict], windows) -> list[tuple[int, int] | 
             end -= 1
         answers.append((start, end) if start < end else None)
     return answers
-
-
-def check_settings(tokenizer, max_length: int, stride: int) -> None:
-    """Raise a ValueError unless the tokenizer gives offsets, the question comes first and the stride fits."""
-    require_offsets(tokenizer)
-    sides = tokenizer("a", "a").sequence_ids()
-    if sides.index(0) > sides.index(1):
-        raise ValueError(f"{type(tokenizer).__name__} puts the second text first; the question has to come first")
-    if stride < 0 or max_length < 1:
-        raise ValueError(f"max_length and stride count tokens: got max_length={max_length}, stride={stride}")
-    room = max_length - tokenizer.num_special_tokens_to_add(pair=True)
-    if room - 1 <= stride:
-        raise ValueError(
-            f"stride {stride} does not fit max_length {max_length}: at most {room} tokens are left for "
-            f"a question and context, and the context's share must exceed the stride. Lower stride or raise max_length"
-        )
-
-
-def _schema(tokenizer, labels: bool) -> Features:
-    schema = {"input_ids": List(Value("int32")), "attention_mask": List(Value("int8"))}
-    if "token_type_ids" in tokenizer.model_input_names:
-        schema["token_type_ids"] = List(Value("int8"))
-    schema |= {
-        "offset_mapping": List(List(Value("int32"), length=2)),
-        "context_tokens": List(Value("int32"), length=2),
-        "cls_index": Value("int32"),
-        "example_id": Value("string"),
-        "example_index": Value("int32"),
-    }
-    if labels:
-        schema |= {"start_positions": Value("int32"), "end_positions": Value("int32")}
-    return Features(schema)
 
 
 def span_text(context: str, offsets, start: int, end: int) -> tuple[int, int, str]:

@@ -20,6 +20,7 @@ from .engine.out_of_memory import explain_out_of_memory, fewer_at_once
 from .engine.precision import autocast, check_fits
 from .engine.precision import half_precision as half_precision
 from .engine.progress_bars import track
+from .engine.unfit_models import require_linear_head
 
 MODEL_INPUTS = ("input_ids", "attention_mask", "token_type_ids")
 LABELS = ("start_positions", "end_positions")
@@ -89,16 +90,6 @@ class ExtractiveQA(nn.Module):
         if start_positions is not None and end_positions is not None:
             loss = (span_loss(start, start_positions) + span_loss(end, end_positions)) / 2
         return QuestionAnsweringModelOutput(loss=loss, start_logits=start, end_logits=end)
-
-
-def require_linear_head(model: PreTrainedModel) -> None:
-    """Raise a ValueError unless a library model is built like :class:`ExtractiveQA`: an encoder and ``qa_outputs``."""
-    one_layer = isinstance(getattr(model, "qa_outputs", None), nn.Linear) and model.base_model is not model
-    if not one_layer or model.config.model_type == "longformer":  # Longformer gives question tokens global attention
-        raise ValueError(
-            f"{type(model).__name__} does more than apply one linear layer 'qa_outputs' to its encoder's output, so "
-            "ExtractiveQA would compute something else; use the model that qa.load_model gives as it is"
-        )
 
 
 def span_loss(logits: torch.Tensor, positions: torch.Tensor) -> torch.Tensor:

@@ -23,8 +23,9 @@ from .engine.precision import check_fits, half_precision
 from .engine.processes import decided_by_main, main_process_first
 from .engine.progress_bars import library_bars
 from .engine.quick_dropout import quick_dropout
-from .engine.resume import CHECKPOINTS, check_folder, describe_run, find_checkpoint, find_finished, write_finished
+from .engine.resume import CHECKPOINTS, describe_run, find_checkpoint, find_finished, write_finished
 from .engine.sampler import TrainingOrder
+from .engine.settings import check_settings
 from .engine.trainer import CourseTrainer, WindowBatches, history_of
 from .engine.training_bar import TrainingBar, plan_training
 from .engine.whole_files import model_size, require_space_for_run, whole_folder
@@ -33,7 +34,7 @@ from .features import make_features
 from .metrics import Scores
 from .model import ExtractiveQA
 
-DECODING = ("n_best", "max_answer_length", "null_threshold", "align_to_words")  # settings of decode_answers
+DECODING = ("max_answer_length", "null_threshold", "align_to_words")  # settings of decode_answers
 
 
 @dataclass
@@ -85,7 +86,7 @@ def fine_tune(
             are left untouched.
     """
     config = config or FineTuneConfig()
-    _check(config)
+    check_settings(config)
     tokenizer = settle_tokenizer(tokenizer, model.config)
 
     # Examples → windows to train on, and windows to be scored on.
@@ -164,25 +165,6 @@ def save_model(model: nn.Module, tokenizer, folder: str | Path) -> None:
     with library_bars(downloads=False, data=False):
         model.save_pretrained(folder)
     tokenizer.save_pretrained(folder)
-
-
-def _check(config: FineTuneConfig) -> None:
-    for name in ("epochs", "batch_size", "gradient_accumulation", "learning_rate", "log_every"):
-        if not getattr(config, name) > 0:
-            raise ValueError(f"{name} must be positive, got {getattr(config, name)}")
-    if config.max_steps is not None and config.max_steps < 1:
-        raise ValueError(f"max_steps must be positive (or None to train for epochs), got {config.max_steps}")
-    every = config.evaluate_every
-    if every is not None and every != "epoch" and not (isinstance(every, int) and every > 0):
-        raise ValueError(f"evaluate_every is a number of steps, 'epoch' or None, got {every!r}")
-    if config.precision not in ("auto", "bf16", "fp16", "float32"):
-        raise ValueError(f"precision is 'auto', 'bf16', 'fp16' or 'float32', got {config.precision!r}")
-    if config.precision == "fp16" and not torch.cuda.is_available():
-        raise ValueError("precision 'fp16' needs a GPU; on a CPU use 'float32', or 'bf16' to see its effect")
-    if config.save_every and not config.output_dir:
-        raise ValueError("save_every needs an output_dir to save checkpoints in")
-    if config.output_dir:
-        check_folder(Path(config.output_dir), config)
 
 
 def _arguments(config: FineTuneConfig, folder: Path, scored: bool = False) -> TrainingArguments:

@@ -101,7 +101,7 @@ TRAPS = [
         "test_modernberts_head_is_more_than_a_linear_layer",
         "transformers",
         {"09": "`ExtractiveQA` refuses"},
-        {"qa_helpers/model.py": "def require_linear_head"},
+        {"qa_helpers/engine/unfit_models.py": "def require_linear_head"},
     ),
     Trap(
         "test_roberta_and_deberta_1_put_two_separators_between_the_pair",

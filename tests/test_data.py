@@ -4,6 +4,7 @@ import pytest
 from conftest import BRIDGE, make_example
 from support import squad_json
 
+import qa_helpers.engine.splits as hub
 from qa_helpers import check_examples, load_squad
 from qa_helpers.data import looks_like_path, read_squad_json, rows_to_dataset
 from qa_helpers.examples import FEATURES, example_problems
@@ -171,10 +172,8 @@ def test_a_hub_source_without_network_says_how_to_use_a_local_copy(name, tmp_pat
 def test_a_hub_data_set_without_squads_columns_is_refused(monkeypatch):
     from datasets import Dataset, DatasetDict
 
-    import qa_helpers.data as data
-
     monkeypatch.setattr(
-        data, "load_dataset", lambda _: DatasetDict(train=Dataset.from_dict({"id": ["1"], "text": ["x"]}))
+        hub, "load_dataset", lambda _: DatasetDict(train=Dataset.from_dict({"id": ["1"], "text": ["x"]}))
     )
     with pytest.raises(ValueError, match="'someone/texts', split 'train': columns missing: .*context"):
         load_squad("someone/texts")
@@ -183,11 +182,9 @@ def test_a_hub_data_set_without_squads_columns_is_refused(monkeypatch):
 def test_a_hub_data_set_comes_in_the_courses_schema(monkeypatch, rows):
     from datasets import Dataset, DatasetDict
 
-    import qa_helpers.data as data
-
     asked = []
     stored = Dataset.from_list([{**row, "extra": 1} for row in rows])
-    monkeypatch.setattr(data, "load_dataset", lambda name: asked.append(name) or DatasetDict(validation=stored))
+    monkeypatch.setattr(hub, "load_dataset", lambda name: asked.append(name) or DatasetDict(validation=stored))
     loaded = load_squad("squad_v2")
     assert asked == ["rajpurkar/squad_v2"]
     assert loaded["validation"].features == FEATURES

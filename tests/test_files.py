@@ -20,6 +20,7 @@ from file_seeds import CRLF, ROWS, as_csv, as_lines, nested
 
 import qa_helpers.data as data
 import qa_helpers.engine.files as files
+import qa_helpers.engine.splits as hub
 from qa_helpers import load_squad
 from qa_helpers.examples import FEATURES, check_examples, rows_to_dataset
 
@@ -514,7 +515,7 @@ def test_a_damaged_file_is_read_right_or_refused_by_name(tmp_path, ending):
 
 def test_a_hub_data_set_of_another_schema_is_converted_and_its_rows_are_checked(monkeypatch):
     rows = [{**{k: v for k, v in row.items() if k != "title"}, "id": k} for k, row in enumerate(ROWS)]
-    monkeypatch.setattr(data, "load_dataset", lambda name: DatasetDict(train=Dataset.from_list(rows)))
+    monkeypatch.setattr(hub, "load_dataset", lambda name: DatasetDict(train=Dataset.from_list(rows)))
     assert load_squad("someone/texts")["train"].to_list() == [
         {**row, "id": str(k), "title": ""} for k, row in enumerate(ROWS)
     ]
@@ -527,6 +528,6 @@ def test_an_error_of_the_hub_without_a_text_is_told_too(monkeypatch):
     def fail(name):
         raise ConnectionError
 
-    monkeypatch.setattr(data, "load_dataset", fail)
+    monkeypatch.setattr(hub, "load_dataset", fail)
     with pytest.raises(ValueError, match=r"could not be loaded .*\(ConnectionError: \)"):
         load_squad("squad")

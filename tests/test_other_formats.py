@@ -7,7 +7,7 @@ import pytest
 from datasets import Dataset, DatasetDict, load_dataset
 
 import qa_helpers as qa
-from qa_helpers import data as data_module
+from qa_helpers.engine import splits as hub
 from qa_helpers.engine.misplaced import place_in_form, why_misplaced
 
 CONTEXT = "The weir at Ombley holds 300 eels. A second weir holds 300 eels, too."
@@ -203,7 +203,7 @@ def test_a_bad_training_split_is_refused_at_once(tmp_path):
 @pytest.mark.parametrize("hidden", [{"text": [""], "answer_start": [-1]}, None])
 def test_a_saved_or_downloaded_test_split_without_answers_does_not_hide_the_others(tmp_path, monkeypatch, hidden):
     splits = {"train": Dataset.from_list([ROW]), "test": Dataset.from_list([ROW | {"answers": hidden}])}
-    monkeypatch.setattr(data_module, "load_dataset", lambda name: DatasetDict(splits))
+    monkeypatch.setattr(hub, "load_dataset", lambda name: DatasetDict(splits))
     DatasetDict(splits).save_to_disk(tmp_path / "saved")
     for source in (tmp_path / "saved", "someone/eels"):
         loaded = qa.load_squad(source)
@@ -225,12 +225,12 @@ def test_a_data_set_with_several_configurations_names_them_and_takes_one(tmp_pat
     configs = [{"config_name": name, "data_files": f"{name}.jsonl"} for name in ("old", "new")]
     (tmp_path / "README.md").write_text("---\n" + json.dumps({"configs": configs}) + "\n---\n")
     monkeypatch.setattr(
-        data_module,
+        hub,
         "load_dataset",
         lambda repository, **config: load_dataset(str(tmp_path), cache_dir=tmp_path / "c", **config),
     )
-    names = data_module.get_dataset_config_names
-    monkeypatch.setattr(data_module, "get_dataset_config_names", lambda name: names(str(tmp_path)))
+    names = hub.get_dataset_config_names
+    monkeypatch.setattr(hub, "get_dataset_config_names", lambda name: names(str(tmp_path)))
     with pytest.raises(
         ValueError, match="several configurations; name one of them: someone/eels:old, someone/eels:new"
     ):

@@ -74,7 +74,7 @@ def test_training_lowers_the_loss_and_keeps_a_history(model, tokenizer, examples
 def test_scores_are_of_the_final_weights(model, tokenizer, examples):
     from qa_helpers import decode_answers, make_features, score
 
-    result = fine_tune(model, tokenizer, examples, examples, replace(SHORT, max_answer_length=4, n_best=3))
+    result = fine_tune(model, tokenizer, examples, examples, replace(SHORT, max_answer_length=4))
     features = make_features(examples, tokenizer, 40, 12, labels=False)
     answers = decode_answers(examples, features, *predict_logits(model, features), n_best=3, max_answer_length=4)
     assert result.scores == score(answers, examples)

@@ -15,7 +15,7 @@ from .progress_bars import bars_shown, counting, library_bars
 from .whole_files import explain_full_disk
 
 PACKAGE = Path(__file__).parents[1]
-CODE = ("features.py", "engine/columns.py")  # what computes the features
+CODE = ("features.py", "engine/columns.py", "engine/windows.py")  # what computes the features
 
 
 def in_batches(

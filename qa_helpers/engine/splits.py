@@ -3,12 +3,12 @@
 from collections.abc import Callable, Mapping
 from pathlib import Path
 
-from datasets import Dataset, DatasetDict
+from datasets import Dataset, DatasetDict, get_dataset_config_names, load_dataset
 
 from ..examples import FEATURES, rows_to_dataset
 from .files import READERS, SPLIT_PREFIXES, sound, split_of
-from .progress_bars import track
-from .tables import ROWS, check_columns, table_rows
+from .progress_bars import bars_shown, library_bars, track
+from .tables import ROWS, check_columns, one_line, table_rows
 
 
 class Splits(DatasetDict):
@@ -83,6 +83,23 @@ def in_schema(splits: dict[str, Dataset], name: str) -> Splits:
         split: next((k for k, v in SPLIT_PREFIXES.items() if split in v and k not in splits), split) for split in splits
     }
     return readable({usual[split]: (split, dataset) for split, dataset in splits.items()}, checked)
+
+
+def from_hub(source: str) -> Splits:
+    """The splits of a dataset on the Hugging Face hub, ``"owner/name"`` or ``"owner/name:config"``."""
+    repository, _, config = source.partition(":")
+    try:
+        with library_bars(downloads=bars_shown(), data=bars_shown()):
+            loaded = load_dataset(repository, **({"name": config} if config else {}))
+    except Exception as error:  # many kinds: no network, no such repository, a loading script
+        if "Config name is missing" in str(error):
+            known = ", ".join(f"{repository}:{name}" for name in get_dataset_config_names(repository))
+            raise ValueError(f"source {source!r} has several configurations; name one of them: {known}") from error
+        raise ValueError(
+            f"source {source!r} could not be loaded from the Hugging Face hub ({one_line(error)}). Without a network, "
+            "give a local folder with train*.json and dev*.json instead, or use the embedded source 'mini'"
+        ) from error
+    return in_schema(loaded, f"source {source!r}")
 
 
 def _has_the_schema(dataset: Dataset) -> bool:

@@ -2,6 +2,7 @@
 
 import inspect
 
+from torch import nn
 from transformers import MODEL_FOR_QUESTION_ANSWERING_MAPPING
 
 # Inputs of models that read pages: a picture, boxes or markup in addition to the text.
@@ -64,4 +65,15 @@ def require_whole_encoder(checkpoint, model, missing: list[str], misfits: list[s
         raise ValueError(
             f"checkpoint {str(checkpoint)!r} does not hold the weights its configuration describes (e.g. {absent[0]}); "
             "is it complete, and of the family its config.json says?"
+        )
+
+
+def require_linear_head(model) -> None:
+    """Raise a ValueError unless a model of transformers is built like :class:`qa_helpers.ExtractiveQA`: an encoder and one
+    linear layer ``qa_outputs``."""
+    one_layer = isinstance(getattr(model, "qa_outputs", None), nn.Linear) and model.base_model is not model
+    if not one_layer or model.config.model_type == "longformer":  # Longformer gives question tokens global attention
+        raise ValueError(
+            f"{type(model).__name__} does more than apply one linear layer 'qa_outputs' to its encoder's output, so "
+            "ExtractiveQA would compute something else; use the model that qa.load_model gives as it is"
         )

@@ -116,7 +116,7 @@ def test_drive_is_mounted_in_colab_and_refused_elsewhere(monkeypatch, tmp_path):
     import types
 
     import qa_helpers as qa
-    from qa_helpers import course
+    from qa_helpers.engine import drive as google_drive
 
     with pytest.raises(ValueError, match="only Colab can mount: name a folder"):
         qa.setup(folder="drive")
@@ -124,7 +124,7 @@ def test_drive_is_mounted_in_colab_and_refused_elsewhere(monkeypatch, tmp_path):
     drive = types.SimpleNamespace(mount=mounted.append)
     monkeypatch.setitem(sys.modules, "google", types.ModuleType("google"))
     monkeypatch.setitem(sys.modules, "google.colab", types.SimpleNamespace(drive=drive))
-    monkeypatch.setattr(course, "DRIVE", str(tmp_path / "drive" / "MyDrive" / "extractive-qa"))
+    monkeypatch.setattr(google_drive, "DRIVE", str(tmp_path / "drive" / "MyDrive" / "extractive-qa"))
     chosen = qa.setup(folder="drive")
     assert mounted == [str(tmp_path / "drive")]
     assert Path(chosen.folder).name == "extractive-qa"

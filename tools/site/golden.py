@@ -16,7 +16,8 @@ from export_model import as_stored
 
 import qa_helpers as qa
 from qa_helpers.decoding import whole_words
-from qa_helpers.features import check_room, check_settings, count_tokens, features_of, span_text
+from qa_helpers.engine.windows import check_window_settings
+from qa_helpers.features import check_room, count_tokens, features_of, span_text
 
 TEXTS, WINDOWS, SPANS = 10_000, 400, 2_000
 SOURCES = {"mini": 1_000, "mini_notes": 741}  # source → validation questions
@@ -153,7 +154,7 @@ def windows(tokenizer, count: int, seed: int = 1) -> list[dict]:
 
 def expected_windows(row: dict, tokenizer, length: int, stride: int) -> dict:
     try:
-        check_settings(tokenizer, length, stride)
+        check_window_settings(tokenizer, length, stride)
         used = int(count_tokens([row["question"].strip()], tokenizer)[0])
         check_room(used, tokenizer.num_special_tokens_to_add(pair=True), length, stride)
     except ValueError as error:

@@ -6,7 +6,8 @@ from html import escape
 
 import ipywidgets
 
-from ...features import answer_of, check_settings, features_of
+from ...engine.windows import check_window_settings
+from ...features import answer_of, features_of
 from ...figures.colours import ABSENT, ANSWER, ANSWER_EDGE, HELD, LOST, WINDOW
 from ..render import FAINT, Html
 from ._html import THE_ANSWER, Mark, attributes, count, legend, marked, page, text_box, tint
@@ -44,7 +45,7 @@ def cut_example(example: dict, tokenizer, max_length: int, stride: int) -> dict[
 
     Building no dataset around them makes this fast enough to follow a slider.
     """
-    check_settings(tokenizer, max_length, stride)
+    check_window_settings(tokenizer, max_length, stride)
     columns = {name: [value] for name, value in example.items()}
     return features_of(columns, [0], tokenizer, max_length, stride, labels=True).to_pydict()
 
