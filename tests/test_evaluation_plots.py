@@ -41,6 +41,15 @@ def test_bootstrap_histograms_share_one_scale_and_shade_their_intervals():
     assert [a.get_title("left") for a in axes] == ["questions: 51.0 to 59.0", "contexts: 46.0 to 64.0"]
     assert axes[0].get_xlim() == axes[1].get_xlim()
     assert sum(bar.get_height() for bar in axes[0].patches[:40]) == 1000
+    assert axes[1].get_xlabel().startswith("score of a sample")
+
+
+def test_bootstrap_histograms_name_what_was_resampled_and_write_a_minus():
+    (axes,) = drawn(
+        evaluation_plots.plot_bootstrap({"low-rate run": [-3.0, 1.0]}, {"low-rate run": (-2.5, 0.5)}, "gain")
+    )
+    assert axes.get_title("left") == "low-rate run: −2.5 to 0.5"
+    assert axes.get_xlabel().startswith("gain of a sample")
 
 
 def test_error_classes_say_number_and_share():

@@ -94,12 +94,15 @@ def plot_scores_around(
     return plot_span_scores(tokens[shown], start_logits[shown], end_logits[shown], band, edges)
 
 
-def plot_bootstrap(means: Mapping[str, Sequence[float]], intervals: Mapping[str, tuple[float, float]]) -> Figure:
+def plot_bootstrap(
+    means: Mapping[str, Sequence[float]], intervals: Mapping[str, tuple[float, float]], quantity: str = "score"
+) -> Figure:
     """Histograms of bootstrap means with their intervals, one below the other on the same scale.
 
     Args:
         means: what was resampled → (samples,) means, in the unit of the axis.
         intervals: what was resampled → (low, high), in the same unit.
+        quantity: what the values are, for the axis.
     """
     drawn, axes = figure(7.5, 1.5 * len(means) + 0.6, rows=len(means), sharex=True, squeeze=False)
     bins = np.linspace(min(map(min, means.values())), max(map(max, means.values())), 41)
@@ -107,10 +110,10 @@ def plot_bootstrap(means: Mapping[str, Sequence[float]], intervals: Mapping[str,
         low, high = intervals[name]
         panel.hist(values, bins=bins, color=PLAIN)
         panel.axvspan(low, high, color=GREY, alpha=0.2, zorder=0)
-        panel.set_title(f"{name}: {low:.1f} to {high:.1f}")
+        panel.set_title(f"{name}: " + f"{low:.1f} to {high:.1f}".replace("-", "−"))
         panel.set_yticks([])
         panel.spines["left"].set_visible(False)
-    axes[-1][0].set_xlabel("score of a sample (shaded: the middle 95 % of them)")
+    axes[-1][0].set_xlabel(f"{quantity} of a sample (shaded: the middle 95 % of them)")
     return drawn
 
 
