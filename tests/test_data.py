@@ -236,3 +236,21 @@ def test_reading_stops_at_the_first_bad_example_and_not_before(tmp_path, rows):
     assert [next(reader), next(reader)] == rows[:2]
     with pytest.raises(ValueError, match=r"train.json: data\[0\].paragraphs\[2\].qas\[0\]: example 'bridge-start'"):
         next(reader)
+
+
+@pytest.mark.parametrize(
+    ("start", "words"),
+    [
+        (0, "answer_start 0 points at 'The stone', not at the answer 'Ilse Varn'"),
+        (1, "answer_start 1 points at 'he stone ', not at"),
+        (-1, "answer_start -1 points at 'The stone', not at"),
+        (len(BRIDGE) - 1, "points at '.', not at"),
+        (True, "an answer_start is bool, not a whole number"),
+        (1.0, "an answer_start is float, not a whole number"),
+    ],
+)
+def test_a_rows_problem_shows_what_is_there_in_place_of_the_answer(start, words):
+    row = make_example("one", BRIDGE, "Who?", "Ilse Varn")
+    row["answers"]["answer_start"] = [start]
+    (problem,) = example_problems(row)
+    assert words in problem.message

@@ -59,6 +59,17 @@ def test_logits_loss_and_gradients_equal_the_librarys(checkpoint, batch, labels,
         torch.testing.assert_close(found[name], expected[name], rtol=1e-5, atol=1e-7, equal_nan=True)
 
 
+def test_a_new_head_gives_two_numbers_for_each_token(checkpoint, batch):
+    from qa_helpers import load_model
+
+    model = ExtractiveQA(load_model(checkpoint).base_model)
+    assert model.qa_outputs.weight.shape == (2, model.config.hidden_size)
+    inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
+    with torch.inference_mode():
+        output = model.eval()(**inputs)
+    assert output.start_logits.shape == output.end_logits.shape == batch["input_ids"].shape
+
+
 def test_without_labels_there_is_no_loss_and_one_label_alone_gives_none(checkpoint, batch):
     own, _ = both(checkpoint)
     inputs = {name: batch[name] for name in ("input_ids", "attention_mask", "token_type_ids")}
