@@ -26,6 +26,15 @@ def test_bootstrap_means_spread_as_the_standard_error_of_the_mean_does():
     assert low < narrow[0] < narrow[1] < high
 
 
+@pytest.mark.parametrize("confidence", [0.5, 0.8, 0.95])
+def test_the_interval_holds_the_middle_share_of_the_means(confidence):
+    values = np.random.default_rng(1).random(400)
+    means = bootstrap_means(values)
+    low, high = bootstrap_interval(values, confidence)
+    assert ((low <= means) & (means <= high)).mean() == pytest.approx(confidence, abs=0.002)
+    assert (means < low).mean() == pytest.approx((means > high).mean(), abs=0.002)
+
+
 def test_the_interval_holds_the_truth_about_as_often_as_it_says():
     rng = np.random.default_rng(7)
     held = 0
@@ -56,8 +65,9 @@ def test_bootstrap_refuses_what_it_cannot_draw_from():
         bootstrap_means([])
     with pytest.raises(ValueError, match="2 groups for 3 values; each value needs the label of its group"):
         bootstrap_means([1, 2, 3], groups=["a", "b"])
-    with pytest.raises(ValueError, match="confidence must be between 0 and 1, got 95"):
-        bootstrap_interval([1, 2], confidence=95)
+    for confidence in (95, 1, 0):
+        with pytest.raises(ValueError, match=f"confidence must be between 0 and 1, got {confidence}"):
+            bootstrap_interval([1, 2], confidence=confidence)
 
 
 def scored(*pairs):
@@ -117,6 +127,9 @@ def test_question_words_are_found_anywhere_and_only_whole(question, word):
         ("the Tarn Bridge", "name"),
         ("Ö", "name"),
         ("Widow Lidforss & Son", "name"),
+        ("and the Mill", "name"),  # of the longer words alone, most have a capital
+        ("Ilse went", "words"),  # half is not most
+        ("Up by", "name"),  # without a longer word, the first one decides
         ("a live tortoise called Bishop", "words"),
         ("it may be", "words"),
         ("the dining hall of the orphanage", "words"),
