@@ -39,6 +39,10 @@ def right_every_time_answers():
                 pd.Series(right).groupby(groups).transform("min").mean()
             ),
             "need not be neighbours": neighbours_only,
+            "the last answer of each group alone": lambda groups, right: np.mean(list(dict(zip(groups, right)).values())),
+            "may have more members": lambda groups, right: np.mean(
+                [sum(m) > 1 or sum(m) == len(m) for m in by_groups(groups, right).values()]
+            ),
         },
     )  # fmt: skip
 
@@ -104,7 +108,7 @@ def put_in_front_answers():
             "counts from the old beginning": in_front(lambda sentence: 0),
             "one short": in_front(len),
             "only the first answer": in_front(only_first=True),
-            "finds its first occurrence": searches,
+            "finds its first occurrence, which may be in the new sentence: the answers start at [17]": searches,
             "changed the answers": changes_the_answers,
             "changed the example": changes_the_example,
             "not after it": in_front(join="{context} {sentence}"),
@@ -140,8 +144,8 @@ def by_a_loop(words, ask):
         del words[best[1]]
 
 
-def leaving_out(choose=max, rounds=99, check=True, least=1, by_text=False):
-    """A wrong answer: ``choose`` takes the next words from (score, words) pairs."""
+def leaving_out(choose=max, rounds=99, check=True, least=1, by_text=False, begin=None, rising=False):
+    """A wrong answer: ``choose`` takes the next words from those with the same answer."""
 
     def mistaken(words, ask):
         wanted, words = ask(words)[0], list(words)
@@ -155,12 +159,27 @@ def leaving_out(choose=max, rounds=99, check=True, least=1, by_text=False):
                     shorter.append(list(words))
                     shorter[-1].remove(word)
             kept = [fewer for fewer in shorter if not check or ask(fewer)[0] == wanted]
-            if not kept:
+            if begin is not None:  # the best score so far begins at this number
+                kept = [fewer for fewer in kept if ask(fewer)[1] > begin]
+            if not kept or rising and max(ask(fewer)[1] for fewer in kept) < ask(words)[1]:
                 break
             words = choose(kept, key=lambda fewer: ask(fewer)[1])
         return words
 
     return mistaken
+
+
+def rightmost(kept, key):
+    return max(reversed(kept), key=key)
+
+
+def keeps_the_whole_pair(words, ask):
+    """The score has to stay the same, too."""
+    words = list(words)
+    for k in reversed(range(len(words))):
+        if len(words) > 1 and ask(words[:k] + words[k + 1 :]) == ask(words):
+            del words[k]
+    return words
 
 
 def left_to_right(words, ask):
@@ -213,6 +232,10 @@ def what_is_left_answers():
             "one word always remains": leaving_out(least=0),
             "One word always remains": lambda words, ask: [],
             "work on a copy": in_place,
+            "take the leftmost word": leaving_out(rightmost),
+            "begin the search for the highest": leaving_out(begin=-1),
+            "Go on although the score falls": leaving_out(rising=True),
+            "return the list of the words": lambda words, ask: " ".join(what_is_left(words, ask)),
         },
     )
 

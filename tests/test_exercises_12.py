@@ -138,12 +138,19 @@ def limits_by_loop(groups, overall, fewest):
     return [text for _, text in sorted(lines)] + few
 
 
+def rare_kinds_by_name(groups, overall, fewest):
+    lines = section()(groups, overall, fewest)
+    rare = sum(group["examples"] < fewest for group in groups)
+    return [*lines[: len(lines) - rare], *reversed(lines[len(lines) - rare :])]
+
+
 @answers("12.3")
 def limits_answers():
     return Answers(
-        right=[section(), limits_by_loop, lambda *given: tuple(section()(*given))],
+        right=[section(), limits_by_loop, lambda *given: tuple(section()(*given)), rare_kinds_by_name],
         wrong={
             "that may be chance": section(worse=lambda g, overall: g["F1"] < overall),
+            "an interval ends at the overall score": section(worse=lambda g, overall: g["high"] <= overall),
             "no worse than the whole": section(worse=lambda g, overall: True),
             "it has no line": section(worse=lambda g, overall: g["high"] < overall - 15),
             "lacks its F1": section(line=lambda g: f"{g['kind']} ({g['low']:.1f} to {g['high']:.1f}), {g['examples']}"),

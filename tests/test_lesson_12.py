@@ -87,6 +87,20 @@ def test_one_bad_text_in_a_batch_spoils_no_other(lesson):
             assert (reply.status_code, reply.json()["answer"]) == (200, str(k))
 
 
+def test_a_slip_in_the_program_fails_its_batch_and_not_the_queue(lesson, caplog):
+    class Slips(Reader):
+        def __call__(self, questions):
+            if any("slip" in each["context"] for each in questions):
+                raise RuntimeError("secret details")
+            return super().__call__(questions)
+
+    app = lesson["make_app"](Slips(), largest=1)
+    replies = drive(app, [asked(1), asked(2, "slip"), asked(3)])
+    assert [reply.status_code for reply in replies] == [200, 500, 200]
+    assert replies[1].json() == {"error": "the server failed"}
+    assert "a batch failed: RuntimeError" in caplog.text and "secret details" not in caplog.text
+
+
 def test_limits_and_errors_are_json_that_names_the_field(lesson):
     bad = [
         {"question": "Who?"},

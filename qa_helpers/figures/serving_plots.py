@@ -20,7 +20,10 @@ def plot_steps(matrices: Mapping[str, np.ndarray]) -> Figure:
     for panel, (title, matrix) in zip(panels[:, 0], matrices.items()):
         steps = np.round(matrix / (np.abs(matrix).max() / 127)).astype(int).ravel()
         used, counts = np.unique(steps, return_counts=True)
-        panel.bar(used, 100 * counts / len(steps), 1.0, color=PLAIN)
+        shares = 100 * counts / len(steps)
+        panel.bar(used, shares, 1.0, color=PLAIN)
+        lonely = used[(shares < 0.05 * shares.max()) & (np.abs(used) == 127)]  # a bar too small to be seen
+        panel.plot(lonely, [0.06 * shares.max()] * len(lonely), "v", color=INK, markersize=6, clip_on=False)
         panel.set(title=f"{title}: {len(used)} of 255 steps in use", ylabel="numbers, %", xlim=(-128, 128))
     panels[-1, 0].set_xlabel("step (a whole number from −127 to 127)")
     return drawn

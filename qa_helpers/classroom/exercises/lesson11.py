@@ -11,6 +11,8 @@ from . import Wrong, call, checker, judge_each
 def check_right_every_time(right_every_time) -> str:
     """``right_every_time(groups, right)``: the share of the groups whose answers are all right, in 0..1."""
     cases = [  # the group of each answer, whether it is right
+        (["a", "a", "a", "b", "c", "c", "d"], [1, 1, 0, 1, 1, 0, 0]),
+        (["a", "a", "a", "b", "c", "d", "d", "d"], [0, 0, 1, 1, 0, 1, 0, 0]),
         (["a", "a", "a", "b", "b", "c", "c"], [1, 1, 0, 1, 1, 0, 0]),
         (["a", "b", "a", "b", "c", "c", "d"], [1, 1, 0, 1, 0, 0, 1]),
         (["a"], [0]),
@@ -22,6 +24,7 @@ def check_right_every_time(right_every_time) -> str:
         together: dict = {}
         for group, mark in zip(groups, right):
             together.setdefault(group, []).append(mark)
+        last = dict(zip(groups, right))
         expected = sum(map(all, together.values())) / len(together)
         found = float(call(right_every_time, list(groups), list(right)))
         if math.isclose(found, expected, abs_tol=1e-6):
@@ -37,6 +40,11 @@ def check_right_every_time(right_every_time) -> str:
             (
                 sum(sum(marks) / len(marks) for marks in together.values()) / len(together),
                 "this averages the groups' shares; a group counts only if it is right as a whole",
+            ),
+            (sum(last.values()) / len(last), "this looks at the last answer of each group alone"),
+            (
+                sum(sum(marks) > 1 or len(marks) == sum(marks) for marks in together.values()) / len(together),
+                "two right answers are not enough either; a group may have more members",
             ),
             (len(whole) / len(groups), "this counts answers in such groups; each *group* counts once"),
             (sum(map(all, runs)) / len(runs), "members of a group need not be neighbours in the list"),
@@ -65,7 +73,8 @@ def check_put_in_front(put_in_front) -> str:
         example = {"id": "q1", "title": "Lamp", "context": context, "question": "Who lit it?", "answers": columns}
         given = copy.deepcopy(example)
         found = call(put_in_front, given, sentence)
-        case = f"the sentence {sentence!r} before a context with {len(answers)} acceptable answers"
+        number = f"{len(answers)} acceptable answer{'' if len(answers) == 1 else 's'}"
+        case = f"the sentence {sentence!r} before a context with {number}"
         if given != example:
             what = "answers" if given["answers"] != example["answers"] else "example"
             raise Wrong(
@@ -97,7 +106,11 @@ def check_put_in_front(put_in_front) -> str:
         elif shifts[0] == len(sentence) + 1:
             message = "only the first answer was moved; all acceptable answers have to move"
         elif starts == [new.find(text) for text in texts]:
-            message = "searching for the text finds its first occurrence, which may be in the new sentence"
+            wanted = [start + len(sentence) + 1 for start in columns["answer_start"]]
+            message = (
+                "searching for the text finds its first occurrence, which may be in the new sentence: the answers start "
+                f"at {starts}, expected {wanted}"
+            )
         else:
             message = f"the answers moved by {shifts} characters, but the text moved by {len(sentence) + 1}"
         read = [new[start : start + len(text)] for start, text in zip(starts, texts)]
@@ -107,16 +120,35 @@ def check_put_in_front(put_in_front) -> str:
     return "right: the answers moved with their text, and the original is as it was"
 
 
-def _left(words: list, ask, sign: int = 1, rounds: int = 99, by_text: bool = False) -> list:
-    """Leave words out one at a time, always the one after which ``sign`` times the score is highest (or the leftmost)."""
+def _left(
+    words: list,
+    ask,
+    sign: int = 1,
+    rounds: int = 99,
+    by_text: bool = False,
+    rightmost: bool = False,
+    rising: bool = False,
+    least: float = -math.inf,
+) -> list:
+    """Leave words out one at a time, always the one without which ``sign`` times the score is highest.
+
+    Args:
+        rounds: how many words at most.
+        by_text: leave out the first word of that text.
+        rightmost: of equal ones, the rightmost and not the leftmost.
+        rising: stop when the score falls.
+        least: the score that the first candidate has to exceed.
+    """
     wanted, words = ask(words)[0], list(words)
     for _ in range(min(rounds, len(words) - 1)):
         places = [words.index(word) if by_text else k for k, word in enumerate(words)]
-        tried = [(ask(words[:k] + words[k + 1 :]), k) for k in places]
-        kept = [(sign * score, -k) for (answer, score), k in tried if answer == wanted]
-        if not kept:
+        before, tried = ask(words)[1], [(ask(words[:k] + words[k + 1 :]), k) for k in places]
+        kept = [
+            (sign * score, k if rightmost else -k) for (answer, score), k in tried if answer == wanted and score > least
+        ]
+        if not kept or rising and max(kept)[0] < before:
             break
-        words.pop(-max(kept)[1])
+        words.pop(abs(max(kept)[1]))
     return words
 
 
@@ -150,6 +182,8 @@ def check_what_is_left(what_is_left) -> str:
         (["in", "which", "year", "did", "it", "open"], lambda w: True, {"year": 5.0, "open": 4.0}),
         (["did", "it", "open"], lambda w: len(w) == 3, {"did": 1.0}),
         (["when", "was", "it", "lit"], lambda w: "when" in w or "lit" in w, {"when": -3.0, "lit": 0.5, "it": 0.2}),
+        (["who", "did", "it"], lambda w: "who" in w or "it" in w, {}),  # equal scores
+        (["what", "was", "lit"], lambda w: "lit" in w, {"what": -5.0, "was": -6.0, "lit": -4.0}),  # all below 0
     ]
 
     def judge(words: list, keeps, adds: dict) -> None:
@@ -164,6 +198,8 @@ def check_what_is_left(what_is_left) -> str:
         found = call(what_is_left, given, ask)
         if given != words:
             raise Wrong("your function changed the list that it was given; work on a copy, list(words)", 0.5)
+        if isinstance(found, str):
+            raise Wrong(f"you return the text {found!r}; return the list of the words that remain")
         found = list(found)
         if found == right:
             return
@@ -173,20 +209,27 @@ def check_what_is_left(what_is_left) -> str:
         case = f"{' '.join(words)!r}: you keep {' '.join(map(str, found))!r}, expected {' '.join(right)!r}"
         if not found:
             raise Wrong(f"{case}. One word always remains")
+        if found == _left(words, ask, by_text=True):
+            raise Wrong(
+                f"{case}. A word that occurs twice is two words; leave one out by its place, not by its text", 0.3
+            )
         if ask(found)[0] != wanted:
             if found == at_once or len(found) == 1 and at_once == []:
                 raise Wrong(f"{case}. Words that can go one by one cannot always go together; ask again after each")
             raise Wrong(f"{case}. With these words the answer is another one; only words that keep it may go")
+        if found in (_left(words, ask, least=0), _left(words, ask, least=-1)):
+            raise Wrong(f"{case}. A score may be below 0: begin the search for the highest with the first one", 0.3)
         if found == words:
-            raise Wrong(f"{case}: some words can go without changing the answer")
+            raise Wrong(
+                f"{case}: some words can go without changing the answer. Only the answer has to stay the same: the score may "
+                "change, and it may be below 0"
+            )
         for wrong, message in (
             (_left(words, ask, sign=-1), "Leave out the word after which the score is *highest*, not lowest"),
             (_left_to_right(words, ask), "The order matters: try all words, then leave out the best one"),
             (_left_to_right(words, ask, True), "The order matters: try all words, then leave out the best one"),
-            (
-                _left(words, ask, by_text=True),
-                "A word that occurs twice is two words; leave one out by its place, not by its text",
-            ),
+            (_left(words, ask, rightmost=True), "Of equally high scores, take the leftmost word"),
+            (_left(words, ask, rising=True), "Go on although the score falls: only the answer has to stay the same"),
             (_left(words, ask, rounds=1), "One round is not enough: go on until no word can go"),
         ):
             if found == wrong:
