@@ -191,6 +191,16 @@ def test_predicted_logits_are_those_of_each_window_alone_in_order(model, feature
         np.testing.assert_allclose(ends[k], alone.end_logits[0], atol=2e-5)
 
 
+def test_on_a_cpu_a_batch_is_as_wide_as_its_longest_window(model, features):
+    lengths, widths = {len(ids) for ids in features["input_ids"]}, []
+    hook = model.register_forward_pre_hook(
+        lambda _, args, inputs: widths.append(inputs["input_ids"].size(1)), with_kwargs=True
+    )
+    predict_logits(model, features, batch_size=2)
+    hook.remove()
+    assert len(widths) > 2 and set(widths) <= lengths and max(widths) == max(lengths)
+
+
 def test_predict_takes_plain_lists_and_the_lessons_own_model(model, features):
     expected = predict_logits(model, features)
     columns = {n: features[n][:] for n in ("input_ids", "attention_mask", "token_type_ids")}
