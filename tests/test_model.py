@@ -192,13 +192,14 @@ def test_predicted_logits_are_those_of_each_window_alone_in_order(model, feature
 
 
 def test_on_a_cpu_a_batch_is_as_wide_as_its_longest_window(model, features):
-    lengths, widths = {len(ids) for ids in features["input_ids"]}, []
+    names, widths = ("input_ids", "attention_mask", "token_type_ids"), []
+    windows = {name: [features[k][name][:length] for k, length in enumerate((13, 5, 9, 11))] for name in names}
     hook = model.register_forward_pre_hook(
         lambda _, args, inputs: widths.append(inputs["input_ids"].size(1)), with_kwargs=True
     )
-    predict_logits(model, features, batch_size=2)
+    predict_logits(model, windows, batch_size=1)
     hook.remove()
-    assert len(widths) > 2 and set(widths) <= lengths and max(widths) == max(lengths)
+    assert widths[:2] == [13, 11] and set(widths) <= {13, 11, 9, 5}
 
 
 def test_predict_takes_plain_lists_and_the_lessons_own_model(model, features):
