@@ -102,9 +102,15 @@ def choose_batch_answers():
             "not its seconds": lambda *given: (
                 (found := choose()(*given)) and found / statistics.median(given[0][found])
             ),
+            "a disturbed run took longer than a batch may": every_run_in_time,
             "Some sizes are within": lambda seconds, longest: choose()(seconds, longest) if len(seconds) > 2 else None,
         },
     )
+
+
+def every_run_in_time(seconds, longest):
+    within = {size: runs for size, runs in seconds.items() if max(runs) <= longest}
+    return choose()(within, longest)
 
 
 def line_of(group):
@@ -144,6 +150,10 @@ def rare_kinds_by_name(groups, overall, fewest):
     return [*lines[: len(lines) - rare], *reversed(lines[len(lines) - rare :])]
 
 
+def rare_kinds_first(groups, overall, fewest):
+    return sorted(section()(groups, overall, fewest), key=lambda line: "only" not in line)
+
+
 @answers("12.3")
 def limits_answers():
     return Answers(
@@ -160,6 +170,7 @@ def limits_answers():
             "lacks its interval": section(line=lambda g: f"{g['kind']}: F1 {g['F1']:.1f} on {g['examples']} examples"),
             "lacks the number of examples": section(line=lambda g: line_of(g).split("),")[0]),
             "another order": section(order=lambda g: -g["F1"]),
+            "one kind is worse, and one has few examples": rare_kinds_first,
             "no line says so": lambda groups, overall, fewest: [
                 line for line in section()(groups, overall, fewest) if "only" not in line
             ],

@@ -16,6 +16,7 @@ def check_right_every_time(right_every_time) -> str:
         (["a", "a", "a", "b", "b", "c", "c"], [1, 1, 0, 1, 1, 0, 0]),
         (["a", "b", "a", "b", "c", "c", "d"], [1, 1, 0, 1, 0, 0, 1]),
         (["a"], [0]),
+        (["a", "a", "a", "b"], [1, 0, 1, 0]),
         ([4, 4, 7, 7, 4], [1, 1, 1, 1, 1]),
         (["a", "b", "c", "d", "d", "d", "d"], [0, 1, 0, 1, 1, 1, 1]),
     ]
@@ -63,8 +64,8 @@ def check_put_in_front(put_in_front) -> str:
     context = "The lamp was lit in 1874. Zoë Vik lit it; Vik was 19."
     cases = [  # answers, each a text and its start, and the sentence
         ([("1874", 20)], "It rained."),
-        ([("Zoë Vik", 26), ("Vik", 30)], "The harbour is 12 m deep."),
-        ([("Vik", 38)], "Odile Brask, not Vik, built the pier."),
+        ([("Zoë Vik", 26), ("Vik", 30)], "The café is 12 m from the harbour."),
+        ([("Vik", 42)], "Odile Brask, not Vik, built the pier."),
         ([], "Nobody knows why."),
     ]
 
@@ -103,7 +104,7 @@ def check_put_in_front(put_in_front) -> str:
             message = "answer_start still counts from the old beginning; the text in front pushes the answer back"
         elif all(shift == len(sentence) for shift in shifts):
             message = "one short: the space is a character, too"
-        elif shifts[0] == len(sentence) + 1:
+        elif shifts[0] == len(sentence) + 1 and not any(shifts[1:]):
             message = "only the first answer was moved; all acceptable answers have to move"
         elif starts == [new.find(text) for text in texts]:
             wanted = [start + len(sentence) + 1 for start in columns["answer_start"]]
