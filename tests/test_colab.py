@@ -41,9 +41,10 @@ def colab(tmp_path_factory, pytestconfig) -> Path:
     """The Python of a fresh virtual environment with the packages that Colab has."""
     written = date.fromisoformat(re.search(r"as of: (\S+)", VERSIONS.read_text(encoding="utf-8"))[1])
     age = (date.today() - written).days
-    pytestconfig.pluginmanager.get_plugin("terminalreporter").write_line(
-        f"\nColab's versions are those of {written}, {age} days ago; newer ones go into {VERSIONS.relative_to(ROOT)}"
-    )
+    with pytestconfig.pluginmanager.get_plugin("capturemanager").global_and_fixture_disabled():
+        print(
+            f"\nColab's versions are those of {written}, {age} days ago; newer ones go into {VERSIONS.relative_to(ROOT)}"
+        )
     folder = tmp_path_factory.mktemp("colab") / "venv"
     run([sys.executable, "-m", "venv", folder], check=True)
     python = folder / "bin" / "python"
