@@ -34,8 +34,7 @@ def execute(path: Path, timeout: int = 600) -> nbformat.NotebookNode:
     notebook = nbformat.read(path, as_version=4)
     notebook.metadata = nbformat.from_dict({"kernelspec": KERNEL, "language_info": {"name": "python"}})
     for number, cell in enumerate(notebook.cells):
-        if cell.id != "self-check":  # the one that self_check_cells.py writes
-            cell.id = f"cell-{number:03d}"
+        cell.id = f"cell-{number:03d}"
         cell.metadata = nbformat.from_dict({k: v for k, v in cell.metadata.items() if k == "tags"})
     client = NotebookClient(
         notebook,

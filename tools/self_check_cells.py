@@ -55,12 +55,18 @@ def _choice(choice: Choice, rows: dict[str, str]) -> str:
 
 def with_questions(notebook: dict, source: str) -> dict:
     """The notebook with this cell before "What to remember" (else before its last cell), in the place of an older one."""
-    cells = [cell for cell in notebook["cells"] if TAG not in cell["metadata"].get("tags", [])]
+    old = [cell for cell in notebook["cells"] if TAG in cell["metadata"].get("tags", [])]
+    cells = [cell for cell in notebook["cells"] if cell not in old]
     place = next(
         (k for k, cell in enumerate(cells) if "".join(cell["source"]).startswith("**What to remember**")),
         len(cells) - 1,
     )
-    cell = {"cell_type": "markdown", "id": TAG, "metadata": {"tags": [TAG]}, "source": source.splitlines(keepends=True)}
+    cell = {
+        "cell_type": "markdown",
+        "id": old[0]["id"] if old else TAG,
+        "metadata": {"tags": [TAG]},
+        "source": source.splitlines(keepends=True),
+    }
     return {**notebook, "cells": [*cells[:place], cell, *cells[place:]]}
 
 

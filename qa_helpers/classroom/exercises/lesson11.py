@@ -3,6 +3,7 @@
 import copy
 import itertools
 import math
+from operator import itemgetter
 
 from . import Wrong, call, checker, judge_each
 
@@ -144,12 +145,11 @@ def _left(
     for _ in range(min(rounds, len(words) - 1)):
         places = [words.index(word) if by_text else k for k, word in enumerate(words)]
         before, tried = ask(words)[1], [(ask(words[:k] + words[k + 1 :]), k) for k in places]
-        kept = [
-            (sign * score, k if rightmost else -k) for (answer, score), k in tried if answer == wanted and score > least
-        ]
-        if not kept or rising and max(kept)[0] < before:
+        kept = [(sign * score, k) for (answer, score), k in tried if answer == wanted and score > least]
+        best = max(reversed(kept) if rightmost else kept, key=itemgetter(0), default=None)  # the first of equal ones
+        if best is None or rising and best[0] < before:
             break
-        words.pop(abs(max(kept)[1]))
+        words.pop(best[1])
     return words
 
 
